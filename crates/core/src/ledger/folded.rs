@@ -1,0 +1,534 @@
+//! The state of one campaign: what its entries fold into, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::account::Account;
+use super::balance::Balances;
+use super::entry::Entry;
+use super::error::LedgerError;
+use super::event::campaign::{CampaignOpened, Mode};
+use super::event::payout::PayoutSource;
+use super::fold::Fold;
+use super::kind::Body;
+use super::posting::Postings;
+use super::state::DisbursementState;
+use super::unit::Units;
+use crate::campaign::state::State;
+use crate::campaign::terms::{BaseUnlock, Rate, Terms};
+use crate::conversion::{Gate, Membership};
+use crate::ids::{BrandId, CampaignId, EnrollmentId, EnrollmentNo, Seq};
+use crate::money::Minor;
+
+/// A case (dispute, outside refund, late failure) on a deposit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The provider's id.
+    pub key: String,
+    /// Whether it still freezes the campaign.
+    pub open: bool,
+    /// What left the provider in it, and what that was taken from; none before money left.
+    pub reversal: Option<Reversal>,
+}
+
+/// Where the money of a reversed deposit was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// All of it.
+    pub amount: Minor,
+    /// From the deposit's unsettled fee reserve.
+    pub fee: Minor,
+    /// What the brand owes since.
+    pub receivable: Minor,
+    /// What the operator's cash covered.
+    pub advance: Minor,
+}
+
+/// What is known of a deposit's payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DepositStatus {
+    /// Asked for; no verified event yet.
+    Expected,
+    /// Expired or refused.
+    Failed,
+    /// Paid, by a verified event.
+    Confirmed,
+}
+
+/// A deposit or an advance of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deposit {
+    /// Paid in.
+    pub amount: Minor,
+    /// The part that became campaign funds.
+    pub budget_part: Minor,
+    /// The session and payment facts a confirmation must repeat; empty for an advance.
+    pub session: String,
+    /// What is known of the payment.
+    pub status: DepositStatus,
+    /// Whether the provider's fee is known.
+    pub settled: bool,
+    /// What left the provider again.
+    pub reversed: Minor,
+    /// What was or is being refunded to the brand.
+    pub refunded: Minor,
+    /// What payouts draw on it.
+    pub transferred: Minor,
+    /// The fee reserve not yet settled or reversed.
+    pub fee_left: Minor,
+    /// Cases, in order.
+    pub cases: Vec<Case>,
+    /// Whether it is the operator's own money.
+    pub is_advance: bool,
+}
+
+impl Enrollment {
+    /// Between when its clicks are credited.
+    pub fn membership(&self) -> Membership {
+        Membership {
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        }
+    }
+}
+
+impl Deposit {
+    /// A deposit of which nothing is known but that it was asked for.
+    pub(super) fn expected(amount: Minor, budget_part: Minor, session: String) -> Self {
+        Self {
+            amount,
+            budget_part,
+            session,
+            status: DepositStatus::Expected,
+            settled: false,
+            reversed: Minor::ZERO,
+            refunded: Minor::ZERO,
+            transferred: Minor::ZERO,
+            fee_left: Minor::ZERO,
+            cases: Vec::new(),
+            is_advance: false,
+        }
+    }
+
+    /// Whether a verified event confirmed it.
+    pub fn is_confirmed(&self) -> bool {
+        self.status == DepositStatus::Confirmed
+    }
+
+    /// What payouts and refunds may still draw on it (INV-2).
+    pub fn capacity(&self) -> Minor {
+        if self.is_confirmed() {
+            (self.amount - self.reversed - self.refunded - self.transferred).or_zero()
+        } else {
+            Minor::ZERO
+        }
+    }
+}
+
+/// A creator's deliverable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deliverable {
+    /// Waits for the brand since then.
+    Submitted(i64),
+    /// Accepted by the brand or by its silence.
+    Accepted,
+    /// Declined; may be submitted again.
+    Declined,
+}
+
+/// A creator's taking part.
+#[derive(Clone, Debug)]
+pub struct Enrollment {
+    /// Its id in entries.
+    pub id: EnrollmentId,
+    /// When it started.
+    pub started_at: i64,
+    /// When it ended, if it did.
+    pub ended_at: Option<i64>,
+    /// How many entries concern it.
+    pub n: u64,
+    /// Fixed pay.
+    pub base: Minor,
+    /// What unlocks it.
+    pub base_unlock: Option<BaseUnlock>,
+    /// What of base and fee is still reserved.
+    pub base_left: Minor,
+    /// The most commission it may earn.
+    pub creator_cap: Option<Minor>,
+    /// Own rates, or those of the terms.
+    pub rates: Option<BTreeMap<String, Rate>>,
+    /// Index of the accepted version in [`Campaign::versions`].
+    pub accepted: usize,
+    /// As accepted.
+    pub platform_fee_bps: u32,
+    /// As accepted.
+    pub netting_share_bps: u32,
+    /// The deliverable, with the position of its first submission.
+    pub deliverable: Option<(Seq, Deliverable)>,
+    /// Whether a rate of its own, or of its terms, has tiers.
+    pub(super) counts_tiers: bool,
+    /// Times of its conversions in order, where a rate has tiers.
+    pub(super) taken_at: Arc<Vec<i64>>,
+    /// Commission granted so far under the cap.
+    pub(super) granted: Minor,
+    /// Earned before the close and not payable then.
+    pub unclaimed_left: Minor,
+    /// Units with an unplanned part, in ledger order.
+    pub(super) open_units: Arc<std::collections::BTreeSet<usize>>,
+    /// Conversions that count towards the base: earning, not held.
+    pub(super) units: Arc<Vec<usize>>,
+}
+
+/// A hold on a conversion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Whether it waits for a decision.
+    pub open: bool,
+    /// When it is released by itself.
+    pub deadline: i64,
+    /// Whose conversion.
+    pub enrollment: EnrollmentNo,
+    /// Position of the entry that placed the first hold on this conversion.
+    pub first_placed: Seq,
+}
+
+/// A payout.
+#[derive(Clone, Debug)]
+pub struct Payout {
+    /// Whose.
+    pub enrollment: EnrollmentNo,
+    /// How much.
+    pub amount: Minor,
+    /// The UTC day of planning.
+    pub day: i64,
+    /// What backs it.
+    pub deposit: Seq,
+    /// Where the money comes from.
+    pub source: PayoutSource,
+    /// Units and amounts it draws on.
+    pub(super) parts: Arc<Vec<(usize, Minor)>>,
+    /// Where its disbursement stands.
+    pub state: DisbursementState,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// State of a refund to the brand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundState {
+    /// On its way.
+    Planned,
+    /// At the brand.
+    Paid,
+    /// Refused; back in the funds.
+    Failed,
+    /// Paid by the operator by other means.
+    SettledOutside,
+}
+
+/// A refund to the brand.
+#[derive(Clone, Copy, Debug)]
+pub struct Refund {
+    /// How much.
+    pub amount: Minor,
+    /// Of which deposit.
+    pub deposit: Seq,
+    /// Where it stands.
+    pub state: RefundState,
+}
+
+/// What was reversed of a conversion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reversed {
+    /// Sum of the reversals.
+    pub refunded: Minor,
+    /// Nothing is left to reverse.
+    pub whole: bool,
+}
+
+/// One version of the terms.
+#[derive(Clone, Debug)]
+pub struct TermsVersion {
+    /// From which click time its rates count.
+    pub effective_at: i64,
+    /// The terms.
+    pub terms: Arc<Terms>,
+}
+
+/// The folded state of a campaign. Cloning is cheap enough to draft a command on a copy.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Its id.
+    pub id: CampaignId,
+    /// Whose it is.
+    pub brand: BrandId,
+    /// The world its money lives in.
+    pub mode: Mode,
+    /// Where it stands.
+    pub state: State,
+    /// Position of the last entry.
+    pub head: Seq,
+    /// Time of the last entry.
+    pub at: i64,
+    /// Versions of the terms; the last is the current one.
+    pub versions: Vec<TermsVersion>,
+    /// Live intervals, the last one perhaps open.
+    pub live: Vec<(i64, Option<i64>)>,
+    /// When it was completed.
+    pub ended_at: Option<i64>,
+    /// Open cases: while positive no accrual, no enrollment, no refund.
+    pub frozen: u32,
+    /// All accounts.
+    pub balances: Balances,
+    /// Deposits and advances by the position of their first entry.
+    pub deposits: BTreeMap<Seq, Deposit>,
+    /// Enrollments by number.
+    pub enrollments: Vec<Enrollment>,
+    pub(super) enrollment_numbers: BTreeMap<EnrollmentId, EnrollmentNo>,
+    /// What was reversed, by conversion.
+    pub reversed: BTreeMap<Seq, Reversed>,
+    /// Holds by conversion.
+    pub holds: BTreeMap<Seq, Hold>,
+    /// Payouts by the position of `payout.planned`.
+    pub payouts: BTreeMap<Seq, Payout>,
+    /// Refunds by the position of `refund.planned`.
+    pub refunds: BTreeMap<Seq, Refund>,
+    /// Open claims.
+    pub claims: BTreeMap<Seq, EnrollmentNo>,
+    pub(super) units: Units,
+    pub(super) fold: Fold,
+    pub(super) last_fact: Seq,
+}
+
+impl Campaign {
+    /// The state after the first entry.
+    ///
+    /// # Errors
+    /// [`LedgerError::Opening`] or [`LedgerError::Sequence`] where it is not the opening one.
+    pub fn open(first: &Entry) -> Result<Self, LedgerError> {
+        let Body::CampaignOpened(opened) = &first.body else {
+            return Err(LedgerError::Opening);
+        };
+        if first.seq != 1 {
+            return Err(LedgerError::Sequence {
+                expected: 1,
+                found: first.seq,
+            });
+        }
+        Ok(Self::opened(first.campaign, first.at, opened))
+    }
+
+    /// The state after `campaign.opened`.
+    pub(crate) fn opened(id: CampaignId, at: i64, opened: &CampaignOpened) -> Self {
+        Self {
+            id,
+            brand: opened.brand,
+            mode: opened.mode,
+            state: State::Draft,
+            head: 1,
+            at,
+            versions: vec![TermsVersion {
+                effective_at: i64::MIN,
+                terms: Arc::new(opened.terms.clone()),
+            }],
+            live: Vec::new(),
+            ended_at: None,
+            frozen: 0,
+            balances: Balances::default(),
+            deposits: BTreeMap::new(),
+            enrollments: Vec::new(),
+            enrollment_numbers: BTreeMap::new(),
+            reversed: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            payouts: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            units: Units::default(),
+            fold: Fold::new(opened.terms.budget),
+            last_fact: 1,
+        }
+    }
+
+    /// Applies the next entry of the ledger and returns its postings.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: the entry cannot follow. The state is then unusable; replay again.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Postings, LedgerError> {
+        if entry.campaign != self.id {
+            return Err(LedgerError::OtherCampaign);
+        }
+        if entry.seq != self.head.saturating_add(1) {
+            let expected = self.head.saturating_add(1);
+            return Err(LedgerError::Sequence {
+                expected,
+                found: entry.seq,
+            });
+        }
+        if entry.at < self.at {
+            return Err(LedgerError::TimeWentBack {
+                last: self.at,
+                found: entry.at,
+            });
+        }
+        if let Some((id, n)) = entry.enrollment {
+            let expected = self
+                .enrollment_no(id)
+                .map_or(1, |no| self.enrollment(no).n.saturating_add(1));
+            if n != expected {
+                return Err(LedgerError::Counter { expected, found: n });
+            }
+        }
+        self.append(entry.at, entry.enrollment.map(|(id, _)| id), &entry.body)
+    }
+
+    /// The current terms.
+    pub fn terms(&self) -> &Arc<Terms> {
+        &self
+            .versions
+            .last()
+            .expect("the opening entry has terms")
+            .terms
+    }
+
+    /// The number of an enrollment.
+    pub fn enrollment_no(&self, id: EnrollmentId) -> Option<EnrollmentNo> {
+        self.enrollment_numbers.get(&id).copied()
+    }
+
+    /// An enrollment by a number that this campaign gave.
+    pub fn enrollment(&self, no: EnrollmentNo) -> &Enrollment {
+        self.enrollments
+            .get(no.index())
+            .expect("numbers come from this campaign")
+    }
+
+    pub(super) fn enrollment_mut(&mut self, no: EnrollmentNo) -> &mut Enrollment {
+        self.enrollments
+            .get_mut(no.index())
+            .expect("numbers come from this campaign")
+    }
+
+    /// All enrollments with their numbers.
+    pub fn numbered_enrollments(&self) -> impl Iterator<Item = (EnrollmentNo, &Enrollment)> {
+        (0_u32..).map(EnrollmentNo).zip(&self.enrollments)
+    }
+
+    /// Units: what conversions, bases and adjustments have earned.
+    pub fn units(&self) -> &Units {
+        &self.units
+    }
+
+    /// Every entry up to this position is applied by the fold.
+    pub fn scanned(&self) -> Seq {
+        self.fold.scanned
+    }
+
+    /// Position of the last entry that is not part of a rollup run.
+    pub fn last_fact(&self) -> Seq {
+        self.last_fact
+    }
+
+    /// Commission and fees that no funds meet yet (over-cap demand).
+    pub fn unmet(&self) -> Minor {
+        self.fold
+            .queue
+            .iter()
+            .map(|index| self.units.get(*index).unmet())
+            .sum()
+    }
+
+    /// Whether any conversion waits for funds.
+    pub fn has_unmet_demand(&self) -> bool {
+        !self.fold.queue.is_empty()
+    }
+
+    /// Free funds at the fold's position; zero while frozen.
+    pub fn free(&self) -> Minor {
+        self.fold.free()
+    }
+
+    /// Confirmed and not reversed budget parts. The provider-fee reserve never counts as budget.
+    pub fn confirmed_budget(&self) -> Minor {
+        let counted = self
+            .deposits
+            .values()
+            .filter(|deposit| deposit.is_confirmed() && !deposit.is_advance);
+        counted
+            .map(|deposit| (deposit.budget_part - deposit.reversed).or_zero())
+            .sum()
+    }
+
+    /// What decides which events the campaign takes in.
+    pub fn gate(&self) -> Gate {
+        let terms = self.terms();
+        Gate {
+            state: self.state,
+            live: self.live.clone(),
+            ended_at: self.ended_at,
+            conversion_days: terms
+                .attribution_window_days
+                .saturating_add(terms.replay_window_days),
+            clearing_days: terms.clearing_days,
+        }
+    }
+
+    /// Until when conversions count; none before the campaign ended.
+    pub fn conversions_until(&self) -> Option<i64> {
+        self.gate().conversions_until()
+    }
+
+    /// After when the campaign may close; reversals count until then.
+    pub fn closes_at(&self) -> Option<i64> {
+        self.gate().closes_at()
+    }
+
+    /// Whether nothing waits for a person: no claim, hold, case or deliverable.
+    pub fn is_quiet(&self) -> bool {
+        self.claims.is_empty()
+            && self.frozen == 0
+            && !self.holds.values().any(|hold| hold.open)
+            && !self.enrollments.iter().any(|enrollment| {
+                matches!(enrollment.deliverable, Some((_, Deliverable::Submitted(_))))
+            })
+    }
+
+    /// Cash that disbursements and refunds under way may take from the provider.
+    pub fn in_flight(&self) -> Minor {
+        let payouts = self
+            .payouts
+            .values()
+            .filter(|payout| payout.state.is_in_flight());
+        let refunds = self
+            .refunds
+            .values()
+            .filter(|refund| refund.state == RefundState::Planned);
+        payouts.map(|payout| payout.amount).sum::<Minor>()
+            + refunds.map(|refund| refund.amount).sum::<Minor>()
+    }
+
+    /// Balance of an account in its own direction.
+    pub fn balance(&self, account: Account) -> Minor {
+        self.balances.total(account)
+    }
+
+    /// Conversions of an enrollment that earn something and are not held, of those scanned.
+    pub(crate) fn earning_conversions(&self, no: EnrollmentNo) -> impl Iterator<Item = usize> {
+        let units = self.enrollment(no).units.iter().copied();
+        units.filter(|index| {
+            let unit = self.units.get(*index);
+            unit.commission.is_positive() && !unit.held
+        })
+    }
+
+    /// The enrollment and order amount of a taken-in conversion, scanned or not.
+    pub fn conversion(&self, seq: Seq) -> Option<(EnrollmentNo, Minor)> {
+        match self.units.find(seq) {
+            Some(index) => {
+                let unit = self.units.get(index);
+                (unit.kind == super::unit::UnitKind::Conversion)
+                    .then_some((unit.enrollment, unit.order))
+            }
+            None => self.fold.pending_conversion(seq),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Payouts: what is owed, computed from the ledger alone (INV-10).
+//!
+//! A payout draws on matured earnings in ledger order and is backed by exactly one deposit, the
+//! oldest with capacity first, or by an advance of the operator. Amount and backing freeze when it
+//! is planned.
+
+use crate::campaign::state::State;
+use crate::ids::{EnrollmentId, EnrollmentNo, Seq};
+use crate::ledger::draft::Draft;
+use crate::ledger::event::payout::{PayoutCancelled, PayoutPlanned, PayoutSource};
+use crate::ledger::folded::{Campaign, Deposit};
+use crate::ledger::state::DisbursementState;
+use crate::money::Minor;
+use crate::refusal::{Refusal, need};
+use crate::time::day_of;
+
+/// Which creators the provider can pay now: a fact from outside the ledger, looked up again before
+/// each transfer.
+pub type IsPayable<'a> = &'a dyn Fn(EnrollmentId) -> bool;
+
+impl Campaign {
+    /// What of an enrollment's earnings a payout planned on `day` could draw.
+    pub fn payable_on(&self, no: EnrollmentNo, day: i64) -> Minor {
+        self.ripe(no, day).map(|(_, amount)| amount).sum()
+    }
+
+    /// Whether a payout of this enrollment from this deposit was planned on `day`: at most one is.
+    fn is_planned_on(&self, no: EnrollmentNo, deposit: Seq, day: i64) -> bool {
+        self.payouts
+            .values()
+            .any(|payout| payout.enrollment == no && payout.deposit == deposit && payout.day == day)
+    }
+}
+
+impl Draft {
+    /// Plans what is matured for every creator who can be paid and whose sum reaches the minimum;
+    /// at close the minimum is ignored. Returns what no deposit could back: the operator must
+    /// advance that much.
+    ///
+    /// # Errors
+    /// [`Refusal::State`] unless the campaign runs or closes.
+    pub fn plan_payouts(
+        &mut self,
+        is_payable: IsPayable<'_>,
+        at_close: bool,
+    ) -> Result<Minor, Refusal> {
+        self.needs_open("plan_payouts")?;
+        self.catch_up()?;
+        let day = day_of(self.now());
+        let minimum = self.campaign().terms().payout_minimum;
+        let mut short = Minor::ZERO;
+        let all: Vec<_> = self
+            .campaign()
+            .numbered_enrollments()
+            .map(|(no, e)| (no, e.id))
+            .collect();
+        for (no, id) in all {
+            let total = self.campaign().payable_on(no, day);
+            let enough = total.is_positive() && (at_close || total >= minimum);
+            if enough && is_payable(id) {
+                short += self.plan(no, PayoutSource::Payable, total)?;
+            }
+        }
+        Ok(short)
+    }
+
+    /// Splits a sum over deposits, oldest first. Returns what none can back; a deposit that backs a
+    /// payout of this creator today counts again tomorrow.
+    fn plan(
+        &mut self,
+        no: EnrollmentNo,
+        source: PayoutSource,
+        total: Minor,
+    ) -> Result<Minor, Refusal> {
+        let day = day_of(self.now());
+        let id = self.campaign().enrollment(no).id;
+        let deposits: Vec<_> = self
+            .campaign()
+            .deposits
+            .iter()
+            .map(|(seq, d)| (*seq, Deposit::capacity(d)))
+            .collect();
+        let (mut left, mut tomorrow) = (total, Minor::ZERO);
+        for (deposit, capacity) in deposits {
+            let amount = left.min(capacity);
+            if !amount.is_positive() {
+                continue;
+            }
+            if self.campaign().is_planned_on(no, deposit, day) {
+                tomorrow += capacity;
+                continue;
+            }
+            self.append(
+                Some(id),
+                PayoutPlanned {
+                    amount,
+                    day,
+                    deposit,
+                    source,
+                },
+            )?;
+            left -= amount;
+        }
+        Ok((left - tomorrow).or_zero())
+    }
+
+    /// Plans what was set aside at close for a creator who can be paid now. Returns what no deposit
+    /// could back.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing is set aside, or the campaign still runs.
+    pub fn plan_unclaimed(&mut self, id: EnrollmentId) -> Result<Minor, Refusal> {
+        let state = self.campaign().state;
+        let over = matches!(state, State::Completed | State::PaidOut);
+        let needs = "completed or paid_out";
+        need(
+            over,
+            Refusal::State {
+                command: "plan_unclaimed",
+                needs,
+                state,
+            },
+        )?;
+        let (no, enrollment) = self.enrolled(id)?;
+        let total = enrollment.unclaimed_left;
+        need(
+            total.is_positive(),
+            Refusal::Enrollment("nothing is unclaimed"),
+        )?;
+        self.catch_up()?;
+        self.plan(no, PayoutSource::Unclaimed, total)
+    }
+
+    /// Gives a payout up: a person decided, or the account was closed. Never while an attempt is
+    /// open or its outcome unknown.
+    ///
+    /// # Errors
+    /// [`Refusal::Thing`] unless planned, or refused by the provider.
+    pub fn cancel_payout(&mut self, payout: Seq, reason: String) -> Result<(), Refusal> {
+        let id = self.payout_in(
+            payout,
+            &[DisbursementState::Planned, DisbursementState::Failed],
+            "must be planned, or refused by the provider",
+        )?;
+        self.catch_up()?;
+        self.append(Some(id), PayoutCancelled { payout, reason })
+            .map(drop)
+    }
+
+    /// Whose payout this is, if it stands in one of `states`.
+    pub(crate) fn payout_in(
+        &self,
+        seq: Seq,
+        states: &[DisbursementState],
+        needs: &'static str,
+    ) -> Result<EnrollmentId, Refusal> {
+        let payout = self.campaign().payouts.get(&seq);
+        let payout = payout.filter(|payout| states.contains(&payout.state));
+        let payout = payout.ok_or(Refusal::Thing {
+            what: "payout",
+            seq,
+            needs,
+        })?;
+        Ok(self.campaign().enrollment(payout.enrollment).id)
+    }
+}

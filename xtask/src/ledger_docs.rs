@@ -1,0 +1,1 @@
+//! Renders docs/ledger.md: one worked example per entry kind, from the golden files of the core.

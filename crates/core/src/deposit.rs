@@ -240,7 +240,7 @@ impl Draft {
         let waiting = self.campaign().expected_deposit(deposit).is_some();
         need(waiting, thing(deposit, "must be expected still"))?;
         self.append(None, DepositConfirmed { deposit, payment })?;
-        self.follow_funding()
+        self.fund_if_covered()
     }
 
     /// The provider's fee is known.
@@ -344,7 +344,8 @@ impl Draft {
                 },
             )?;
         }
-        self.follow_funding()
+        self.unfund_if_short()?;
+        self.fund_if_covered()
     }
 
     /// The money of a dispute came back: it is won and closed.
@@ -371,7 +372,7 @@ impl Draft {
                 outcome,
             },
         )?;
-        self.follow_funding()
+        self.fund_if_covered()
     }
 
     /// A dispute ended without money coming back: lost, or won before any money left. A dispute
@@ -404,7 +405,7 @@ impl Draft {
                 outcome,
             },
         )?;
-        self.follow_funding()
+        self.fund_if_covered()
     }
 
     /// The operator puts in own money; returns the name under which it backs payouts.

@@ -245,12 +245,12 @@ fn path(number: u64, size: u64) -> Option<Vec<char>> {
     }
     // Computed wide: a flipped size may be near 2^64.
     let left = u64::try_from(u128::from(size).next_power_of_two() / 2).expect("below the size");
-    let (side, rest) = if number < left {
+    let (turn, rest) = if number < left {
         ('R', path(number, left))
     } else {
         ('L', path(number - left, size - left))
     };
-    rest.map(|rest| [vec![side], rest].concat())
+    rest.map(|rest| [vec![turn], rest].concat())
 }
 
 /// What a consistency proof is made of, from the root down: by the definition in RFC 6962 §2.1.2.
@@ -262,12 +262,12 @@ fn parts(old: u64, new: u64, whole: bool) -> Option<Vec<char>> {
         return None;
     }
     let left = u64::try_from(u128::from(new).next_power_of_two() / 2).expect("below the size");
-    let (side, rest) = if old <= left {
+    let (turn, rest) = if old <= left {
         ('R', parts(old, left, whole))
     } else {
         ('L', parts(old - left, new - left, false))
     };
-    rest.map(|rest| [vec![side], rest].concat())
+    rest.map(|rest| [vec![turn], rest].concat())
 }
 
 #[test]

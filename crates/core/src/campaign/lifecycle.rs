@@ -65,17 +65,24 @@ impl Draft {
             .map(drop)
     }
 
-    /// Follows the deposits: Funded where they cover the budget, Draft where they no longer do.
-    pub(crate) fn follow_funding(&mut self) -> Result<(), Refusal> {
+    /// Funds a draft whose confirmed deposits cover the budget.
+    pub(crate) fn fund_if_covered(&mut self) -> Result<(), Refusal> {
         let campaign = self.campaign();
         let covered = campaign.confirmed_budget() >= campaign.terms().budget;
-        match (campaign.state, covered) {
-            (State::Draft, true) if campaign.frozen == 0 => {
-                self.go(Command::Fund, StateCause::Funding)
-            }
-            (State::Funded, false) => self.go(Command::Unfund, StateCause::Funding),
-            _ => Ok(()),
+        if campaign.state == State::Draft && campaign.frozen == 0 && covered {
+            self.go(Command::Fund, StateCause::Funding)?;
         }
+        Ok(())
+    }
+
+    /// Takes a funded campaign back to draft where a reversal left too little.
+    pub(crate) fn unfund_if_short(&mut self) -> Result<(), Refusal> {
+        let campaign = self.campaign();
+        let short = campaign.confirmed_budget() < campaign.terms().budget;
+        if campaign.state == State::Funded && short {
+            self.go(Command::Unfund, StateCause::Funding)?;
+        }
+        Ok(())
     }
 
     /// Goes live. The funding gate (INV-9): confirmed deposits cover the budget, nothing is in

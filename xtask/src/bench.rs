@@ -96,22 +96,14 @@ fn judge(report: &Report, report_only: bool) -> Outcome {
     for row in &report.rows {
         if row.verdict() == Verdict::Missed {
             missed = true;
-            println!(
-                "missed: {} ({}, {})",
-                row.name,
-                result_text(row),
-                row.target_text()
-            );
+            println!("missed: {} ({}, {})", row.name, result_text(row), row.target_text());
         }
     }
     Outcome::passed_if(report_only || !missed)
 }
 
 fn result_text(row: &BenchRow) -> String {
-    row.ratio.map_or_else(
-        || figure(row.median),
-        |value| format!("ratio {}", ratio(value)),
-    )
+    row.ratio.map_or_else(|| figure(row.median), |value| format!("ratio {}", ratio(value)))
 }
 
 fn render(report: &Report, machine: &Machine) -> String {
@@ -194,12 +186,7 @@ mod tests {
 
     fn machine() -> Machine {
         let [commit, cpu, memory] = ["abc1234", "Fast 9000", "2048 MiB"].map(str::to_owned);
-        Machine {
-            commit,
-            cpu,
-            cores: 2,
-            memory,
-        }
+        Machine { commit, cpu, cores: 2, memory }
     }
 
     #[test]

@@ -37,32 +37,20 @@ pub(crate) fn run(root: &Path, model: &ModelArgs) -> Outcome {
 fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
     let doc = Cargo::new("doc --workspace --no-deps").env("RUSTDOCFLAGS", &"-D warnings");
     let deny = Cargo::new("deny --offline check licenses bans sources");
-    let cargo = |name, line| Step {
-        name,
-        work: Work::Cargo(Cargo::new(line)),
-    };
+    let cargo = |name, line| Step { name, work: Work::Cargo(Cargo::new(line)) };
     vec![
         cargo("format", "fmt --all --check"),
         cargo("lints", "clippy --workspace --all-targets -- -D warnings"),
         here("tidy", "cargo xtask tidy".into(), move || tidy::run(root)),
         cargo("tests", "test --workspace"),
-        Step {
-            name: "documentation",
-            work: Work::Cargo(doc),
-        },
-        here(
-            "generated: state machines",
-            "cargo xtask diagrams --check".into(),
-            move || diagrams::run(root, true),
-        ),
-        here(
-            "reference model",
-            "cargo xtask reference".into(),
-            move || reference::compare(root, model, HISTORIES_CI, SEED_CI),
-        ),
-        here("licences, bans, sources", deny.line(), move || {
-            run_if_installed(&deny, root)
+        Step { name: "documentation", work: Work::Cargo(doc) },
+        here("generated: state machines", "cargo xtask diagrams --check".into(), move || {
+            diagrams::run(root, true)
         }),
+        here("reference model", "cargo xtask reference".into(), move || {
+            reference::compare(root, model, HISTORIES_CI, SEED_CI)
+        }),
+        here("licences, bans, sources", deny.line(), move || run_if_installed(&deny, root)),
     ]
 }
 
@@ -71,10 +59,7 @@ fn here<'a>(
     command: String,
     work: impl Fn() -> Result<Outcome> + 'a,
 ) -> Step<'a> {
-    Step {
-        name,
-        work: Work::Here(command, Box::new(work)),
-    }
+    Step { name, work: Work::Here(command, Box::new(work)) }
 }
 
 /// The one check whose tool does not come with the toolchain.
@@ -104,11 +89,7 @@ fn run_all(steps: &[Step<'_>], root: &Path) -> Vec<Row> {
             Outcome::Failed(1)
         });
         println!("{name}: {} after {} s", outcome.sentence(), took.as_secs());
-        rows.push(Row {
-            step: (*name).to_owned(),
-            outcome,
-            took,
-        });
+        rows.push(Row { step: (*name).to_owned(), outcome, took });
     }
     rows
 }
@@ -124,13 +105,8 @@ mod tests {
     fn a_failing_step_fails_the_whole_and_the_steps_after_it_still_run() {
         let steps = [
             here("breaks", "x".into(), || bail!("broken")),
-            Step {
-                name: "fails",
-                work: Work::Cargo(Cargo::new("no-such-subcommand")),
-            },
-            here("not here", "y".into(), || {
-                Ok(Outcome::NotRun("absent".into()))
-            }),
+            Step { name: "fails", work: Work::Cargo(Cargo::new("no-such-subcommand")) },
+            here("not here", "y".into(), || Ok(Outcome::NotRun("absent".into()))),
             here("passes", "z".into(), || Ok(Outcome::Passed)),
         ];
         let rows = run_all(&steps, &workspace_root());
@@ -154,14 +130,8 @@ mod tests {
         for step in steps(&root, &model) {
             if let Work::Cargo(cargo) = step.work {
                 let line = cargo.line();
-                assert!(
-                    line.contains("--workspace") || line.contains("--all "),
-                    "{line}"
-                );
-                assert!(
-                    !line.contains("--release") && !line.contains("--profile"),
-                    "{line}"
-                );
+                assert!(line.contains("--workspace") || line.contains("--all "), "{line}");
+                assert!(!line.contains("--release") && !line.contains("--profile"), "{line}");
             }
         }
     }

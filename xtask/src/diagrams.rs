@@ -72,26 +72,13 @@ fn render(machines: &[Machine]) -> String {
 }
 
 fn section(text: &mut String, machine: &Machine) -> std::fmt::Result {
-    let Machine {
-        title,
-        text: about,
-        edges,
-    } = machine;
-    write!(
-        text,
-        "\n## {title}\n\n{about}\n\n```mermaid\nstateDiagram-v2\n"
-    )?;
+    let Machine { title, text: about, edges } = machine;
+    write!(text, "\n## {title}\n\n{about}\n\n```mermaid\nstateDiagram-v2\n")?;
     // The first row of a table leaves the state in which the thing begins.
     if let Some(first) = edges.first() {
         writeln!(text, "    [*] --> {}", first.from)?;
     }
-    for Edge {
-        from,
-        command,
-        to,
-        guard,
-    } in edges
-    {
+    for Edge { from, command, to, guard } in edges {
         let label = label(command, guard);
         writeln!(text, "    {from} --> {to}: {label}")?;
     }
@@ -100,17 +87,8 @@ fn section(text: &mut String, machine: &Machine) -> std::fmt::Result {
     for terminal in ends.difference(&left) {
         writeln!(text, "    {terminal} --> [*]")?;
     }
-    write!(
-        text,
-        "```\n\n| from | command | to | what must hold |\n|---|---|---|---|\n"
-    )?;
-    for Edge {
-        from,
-        command,
-        to,
-        guard,
-    } in edges
-    {
+    write!(text, "```\n\n| from | command | to | what must hold |\n|---|---|---|---|\n")?;
+    for Edge { from, command, to, guard } in edges {
         let guard = guard.replace('|', "\\|");
         writeln!(text, "| `{from}` | {command} | `{to}` | {guard} |")?;
     }
@@ -119,16 +97,9 @@ fn section(text: &mut String, machine: &Machine) -> std::fmt::Result {
 
 /// Mermaid ends a label at a colon or semicolon, and takes angle brackets for HTML.
 fn label(command: &str, guard: &str) -> String {
-    let guard = guard
-        .replace([':', ';'], ",")
-        .replace("<=", "≤")
-        .replace(">=", "≥");
+    let guard = guard.replace([':', ';'], ",").replace("<=", "≤").replace(">=", "≥");
     let guard = guard.replace('<', "below").replace('>', "above");
-    if guard.is_empty() {
-        command.to_owned()
-    } else {
-        format!("{command} [{guard}]")
-    }
+    if guard.is_empty() { command.to_owned() } else { format!("{command} [{guard}]") }
 }
 
 #[cfg(test)]
@@ -137,24 +108,10 @@ mod tests {
 
     fn sample(guard: &'static str) -> String {
         let edges = vec![
-            Edge {
-                from: "planned",
-                command: "attempt",
-                to: "attempted",
-                guard,
-            },
-            Edge {
-                from: "attempted",
-                command: "pay",
-                to: "paid",
-                guard: "",
-            },
+            Edge { from: "planned", command: "attempt", to: "attempted", guard },
+            Edge { from: "attempted", command: "pay", to: "paid", guard: "" },
         ];
-        render(&[Machine {
-            title: "Sample",
-            text: "A sample.",
-            edges,
-        }])
+        render(&[Machine { title: "Sample", text: "A sample.", edges }])
     }
 
     #[test]
@@ -169,19 +126,14 @@ mod tests {
         let text = sample("covered: all; always");
         assert!(text.contains("    [*] --> planned\n"), "{text}");
         assert!(text.contains("    paid --> [*]\n"), "{text}");
-        assert!(
-            text.contains("planned --> attempted: attempt [covered, all, always]\n"),
-            "{text}"
-        );
+        assert!(text.contains("planned --> attempted: attempt [covered, all, always]\n"), "{text}");
         assert!(!text.contains("attempted --> [*]"), "{text}");
     }
 
     #[test]
     fn every_edge_of_the_code_is_drawn() {
         let text = render(&machines());
-        let drawn = text
-            .lines()
-            .filter(|line| line.contains(" --> ") && !line.contains("[*]"));
+        let drawn = text.lines().filter(|line| line.contains(" --> ") && !line.contains("[*]"));
         let listed = campaign::state::TRANSITIONS.len() + disbursement::TRANSITIONS.len();
         assert_eq!(drawn.count(), listed);
     }

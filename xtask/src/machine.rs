@@ -26,21 +26,14 @@ impl Machine {
 
     /// As list items of a document.
     pub(crate) fn markdown(&self) -> String {
-        let Self {
-            commit,
-            cpu,
-            cores,
-            memory,
-        } = self;
+        let Self { commit, cpu, cores, memory } = self;
         format!("- commit: `{commit}`\n- CPU: {cpu}, {cores} cores\n- memory: {memory}\n")
     }
 }
 
 fn commit(root: &Path) -> String {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
-        .current_dir(root)
-        .output();
+    let output =
+        Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(root).output();
     match output {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -50,8 +43,7 @@ fn commit(root: &Path) -> String {
 }
 
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| Some(line.strip_prefix(key)?.split_once(':')?.1.trim()))
+    text.lines().find_map(|line| Some(line.strip_prefix(key)?.split_once(':')?.1.trim()))
 }
 
 fn cpu_model(cpuinfo: &str) -> String {

@@ -4,10 +4,7 @@
 //! checks what the compiler cannot see, [`diagrams`] and [`ledger_docs`] write documents from the
 //! tables and golden files of `sponsorhub-core`, [`mod@bench`] and [`prove`] turn long runs into
 //! documents that name the machine they ran on. Nothing here is part of the product.
-#![expect(
-    clippy::print_stdout,
-    reason = "a command line tool for developers answers on stdout"
-)]
+#![expect(clippy::print_stdout, reason = "a command line tool for developers answers on stdout")]
 
 mod bench;
 mod ci;

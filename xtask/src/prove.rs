@@ -89,18 +89,7 @@ pub(crate) fn run(root: &Path, args: &ProveArgs) -> Result<Outcome> {
     std::fs::write(&file, text).with_context(|| format!("writing {PATH}"))?;
     let rows: Vec<_> = proved
         .into_iter()
-        .map(
-            |Proved {
-                 proof,
-                 outcome,
-                 took,
-                 ..
-             }| Row {
-                step: proof.name.into(),
-                outcome,
-                took,
-            },
-        )
+        .map(|Proved { proof, outcome, took, .. }| Row { step: proof.name.into(), outcome, took })
         .collect();
     println!("\n══ what ran (written to {PATH})\n\n{}", table(&rows));
     Ok(overall(&rows))
@@ -120,12 +109,7 @@ fn prove(proof: Proof, root: &Path) -> Result<Proved> {
         Outcome::Passed if tests_passed(&lines) == 0 => Outcome::Failed(1),
         other => other,
     };
-    Ok(Proved {
-        proof,
-        outcome,
-        took,
-        lines: lines.into_iter().filter(|l| is_kept(l)).collect(),
-    })
+    Ok(Proved { proof, outcome, took, lines: lines.into_iter().filter(|l| is_kept(l)).collect() })
 }
 
 /// Lines that say what was done: summaries with tests in them, and what a test says of itself.
@@ -149,22 +133,12 @@ fn render(proved: &[Proved], machine: &Machine, seed: u64) -> String {
 }
 
 fn section(text: &mut String, number: usize, proved: &Proved) -> std::fmt::Result {
-    let Proved {
-        proof,
-        outcome,
-        took,
-        lines,
-    } = proved;
+    let Proved { proof, outcome, took, lines } = proved;
     writeln!(text, "\n## {number}. {}\n\n{}\n", proof.name, proof.shows)?;
     if let Ok(cargo) = &proof.command {
         writeln!(text, "```sh\n{}\n```\n", cargo.line())?;
     }
-    writeln!(
-        text,
-        "Outcome: **{}**, {} s.",
-        outcome.sentence(),
-        took.as_secs()
-    )?;
+    writeln!(text, "Outcome: **{}**, {} s.", outcome.sentence(), took.as_secs())?;
     if !lines.is_empty() {
         writeln!(text, "\n```text\n{}\n```", lines.join("\n"))?;
     }
@@ -185,11 +159,7 @@ mod tests {
     use crate::run::workspace_root;
 
     fn proof(command: Result<Cargo, String>) -> Proof {
-        Proof {
-            name: "Sample",
-            shows: "Something.",
-            command,
-        }
+        Proof { name: "Sample", shows: "Something.", command }
     }
 
     #[test]
@@ -202,16 +172,7 @@ mod tests {
     fn a_proof_that_cannot_run_is_written_down_as_not_run() {
         let ran = prove(proof(Err("no model".into())), &workspace_root()).expect("no error");
         let [commit, cpu, memory] = ["abc1234", "Fast 9000", "2048 MiB"].map(str::to_owned);
-        let text = render(
-            &[ran],
-            &Machine {
-                commit,
-                cpu,
-                cores: 2,
-                memory,
-            },
-            7,
-        );
+        let text = render(&[ran], &Machine { commit, cpu, cores: 2, memory }, 7);
         assert!(text.contains("Outcome: **NOT RUN: no model**"), "{text}");
         assert!(text.contains("- seed: 7\n"), "{text}");
     }
@@ -238,17 +199,7 @@ mod tests {
             .into_iter()
             .filter_map(|proof| Some(proof.command.ok()?.line()))
             .collect();
-        assert!(
-            lines
-                .iter()
-                .any(|line| line.contains("SPONSORHUB_CASES=100000")),
-            "{lines:?}"
-        );
-        assert!(
-            lines
-                .iter()
-                .any(|line| line.contains("SPONSORHUB_HISTORIES=50000")),
-            "{lines:?}"
-        );
+        assert!(lines.iter().any(|line| line.contains("SPONSORHUB_CASES=100000")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("SPONSORHUB_HISTORIES=50000")), "{lines:?}");
     }
 }

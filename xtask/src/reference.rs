@@ -53,9 +53,7 @@ impl ModelArgs {
     pub(crate) fn locate(&self, root: &Path) -> Result<Model> {
         let model = find(self.model.as_deref(), root)?;
         if matches!(model, Model::At(_)) && !python_answers() {
-            return Ok(Model::Absent(
-                "the reference model needs python3, which is missing".into(),
-            ));
+            return Ok(Model::Absent("the reference model needs python3, which is missing".into()));
         }
         Ok(model)
     }
@@ -63,9 +61,7 @@ impl ModelArgs {
 
 fn find(named: Option<&Path>, root: &Path) -> Result<Model> {
     if let Some(folder) = named {
-        let Ok(folder) = std::path::absolute(folder) else {
-            bail!("no path of the model")
-        };
+        let Ok(folder) = std::path::absolute(folder) else { bail!("no path of the model") };
         if !folder.join(MODEL_FILE).is_file() {
             bail!("{} holds no {MODEL_FILE}", folder.display());
         }
@@ -82,21 +78,14 @@ fn find(named: Option<&Path>, root: &Path) -> Result<Model> {
 
 fn python_answers() -> bool {
     let mut command = Command::new("python3");
-    command
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// The test run that compares.
 pub(crate) fn comparison(folder: &Path, histories: u32, seed: u64) -> Cargo {
     Cargo::new("test -p sponsorhub-core --test reference -- --nocapture")
-        .env_shown_as(
-            "SPONSORHUB_REFERENCE_MODEL",
-            &folder.to_string_lossy(),
-            "DIR",
-        )
+        .env_shown_as("SPONSORHUB_REFERENCE_MODEL", &folder.to_string_lossy(), "DIR")
         .env("SPONSORHUB_HISTORIES", &histories)
         .env("SPONSORHUB_SEED", &seed)
 }
@@ -154,10 +143,7 @@ mod tests {
         std::fs::write(folder.join(MODEL_FILE), "").expect("a file");
         let root = above.join("workspace");
         assert_eq!(find(None, &root).expect("found"), Model::At(folder.clone()));
-        assert_eq!(
-            find(Some(&folder), Path::new("/")).expect("found"),
-            Model::At(folder)
-        );
+        assert_eq!(find(Some(&folder), Path::new("/")).expect("found"), Model::At(folder));
         std::fs::remove_dir_all(&above).expect("removes its own folder");
     }
 

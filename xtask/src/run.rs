@@ -14,9 +14,7 @@ use anyhow::{Context as _, Result, bail};
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .expect("xtask is a folder of the workspace")
-        .to_path_buf()
+    here.parent().expect("xtask is a folder of the workspace").to_path_buf()
 }
 
 /// What came of a step.
@@ -72,10 +70,7 @@ struct Variable {
 impl Cargo {
     /// The command with its arguments, separated by blanks.
     pub(crate) fn new(line: &str) -> Self {
-        Self {
-            args: line.split_whitespace().map(str::to_owned).collect(),
-            env: Vec::new(),
-        }
+        Self { args: line.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
     }
 
     /// One more variable.
@@ -112,20 +107,13 @@ impl Cargo {
 
     /// Runs it with its output on the terminal.
     pub(crate) fn run(&self, root: &Path) -> Result<Outcome> {
-        let status = self
-            .command(root)
-            .status()
-            .with_context(|| self.failed_start())?;
+        let status = self.command(root).status().with_context(|| self.failed_start())?;
         Ok(outcome_of(status))
     }
 
     /// Whether it runs and succeeds; its output is thrown away.
     pub(crate) fn answers(&self, root: &Path) -> bool {
-        let quiet = self
-            .command(root)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        let quiet = self.command(root).stdout(Stdio::null()).stderr(Stdio::null()).status();
         quiet.is_ok_and(|status| status.success())
     }
 
@@ -184,10 +172,7 @@ pub(crate) fn tests_passed(lines: &[String]) -> u64 {
 
 /// Elapsed real time of a piece of work.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long a step takes is what is asked for"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "how long a step takes is what is asked for")]
     let start = Instant::now();
     let answer = work();
     (answer, start.elapsed())
@@ -203,35 +188,20 @@ pub(crate) struct Row {
 
 /// The closing table: step, seconds, outcome.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let width = rows
-        .iter()
-        .map(|row| row.step.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = rows.iter().map(|row| row.step.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for Row {
-        step,
-        outcome,
-        took,
-    } in rows
-    {
+    for Row { step, outcome, took } in rows {
         let tenths = took.as_millis() / 100;
         let seconds = format!("{}.{}", tenths / 10, tenths % 10);
-        writeln!(
-            text,
-            "  {step:<width$}  {seconds:>7} s  {}",
-            outcome.sentence()
-        )
-        .expect("writing to a string");
+        writeln!(text, "  {step:<width$}  {seconds:>7} s  {}", outcome.sentence())
+            .expect("writing to a string");
     }
     text
 }
 
 /// The outcome of all rows: the first failure, else passed.
 pub(crate) fn overall(rows: &[Row]) -> Outcome {
-    let failed = rows
-        .iter()
-        .find(|row| matches!(row.outcome, Outcome::Failed(_)));
+    let failed = rows.iter().find(|row| matches!(row.outcome, Outcome::Failed(_)));
     failed.map_or(Outcome::Passed, |row| row.outcome.clone())
 }
 
@@ -267,24 +237,14 @@ mod tests {
     use super::*;
 
     fn row(step: &str, outcome: Outcome) -> Row {
-        Row {
-            step: step.to_owned(),
-            outcome,
-            took: Duration::from_millis(1_250),
-        }
+        Row { step: step.to_owned(), outcome, took: Duration::from_millis(1_250) }
     }
 
     #[test]
     fn the_table_names_every_step_and_why_one_was_not_run() {
-        let rows = [
-            row("test", Outcome::Failed(101)),
-            row("deny", Outcome::NotRun("no".into())),
-        ];
+        let rows = [row("test", Outcome::Failed(101)), row("deny", Outcome::NotRun("no".into()))];
         let text = table(&rows);
-        assert!(
-            text.contains("test      1.2 s  FAILED (exit code 101)"),
-            "{text}"
-        );
+        assert!(text.contains("test      1.2 s  FAILED (exit code 101)"), "{text}");
         assert!(text.contains("deny      1.2 s  NOT RUN: no"), "{text}");
     }
 
@@ -293,21 +253,14 @@ mod tests {
         let passed = row("a", Outcome::Passed);
         let not_run = row("b", Outcome::NotRun("no".into()));
         assert_eq!(overall(&[passed.clone(), not_run.clone()]), Outcome::Passed);
-        let rows = [
-            passed,
-            not_run,
-            row("c", Outcome::Failed(101)),
-            row("d", Outcome::Failed(1)),
-        ];
+        let rows = [passed, not_run, row("c", Outcome::Failed(101)), row("d", Outcome::Failed(1))];
         assert_eq!(overall(&rows), Outcome::Failed(101));
     }
 
     #[test]
     fn a_failing_program_is_a_failed_step() {
         let root = workspace_root();
-        let (outcome, _) = Cargo::new("no-such-subcommand")
-            .run_and_keep(&root)
-            .expect("starts");
+        let (outcome, _) = Cargo::new("no-such-subcommand").run_and_keep(&root).expect("starts");
         assert_eq!(outcome, Outcome::Failed(101));
         assert!(Cargo::new("no-such-subcommand").stdout(&root).is_err());
         assert!(!Cargo::new("no-such-subcommand").answers(&root));
@@ -326,13 +279,8 @@ mod tests {
 
     #[test]
     fn a_line_shows_the_environment_quoted_where_needed() {
-        let cargo = Cargo::new("doc --no-deps")
-            .env("RUSTDOCFLAGS", &"-D warnings")
-            .env("N", &5);
-        assert_eq!(
-            cargo.line(),
-            "RUSTDOCFLAGS='-D warnings' N=5 cargo doc --no-deps"
-        );
+        let cargo = Cargo::new("doc --no-deps").env("RUSTDOCFLAGS", &"-D warnings").env("N", &5);
+        assert_eq!(cargo.line(), "RUSTDOCFLAGS='-D warnings' N=5 cargo doc --no-deps");
     }
 
     #[test]

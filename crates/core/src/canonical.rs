@@ -95,17 +95,14 @@ pub enum CanonicalError {
 /// # Errors
 /// The first deviation, with its offset.
 pub fn check(bytes: &[u8]) -> Result<(), CanonicalError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| CanonicalError::NotUtf8 {
-        offset: error.valid_up_to(),
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| CanonicalError::NotUtf8 { offset: error.valid_up_to() })?;
     let mut scanner = Scanner { text, offset: 0 };
     scanner.value(0)?;
     match scanner.byte() {
         None => Ok(()),
         Some(byte) if is_white_space(byte) => Err(scanner.unexpected()),
-        Some(_) => Err(CanonicalError::TrailingBytes {
-            offset: scanner.offset,
-        }),
+        Some(_) => Err(CanonicalError::TrailingBytes { offset: scanner.offset }),
     }
 }
 
@@ -135,10 +132,7 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
-    for run in text
-        .as_bytes()
-        .split_inclusive(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
-    {
+    for run in text.as_bytes().split_inclusive(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
         let (before, last) = match run {
             [before @ .., last @ (0..0x20 | b'"' | b'\\')] => (before, Some(*last)),
             all => (all, None),
@@ -230,9 +224,7 @@ impl<'a> Scanner<'a> {
 
     /// The byte at the offset, which must exist.
     fn peek(&self) -> Result<u8, CanonicalError> {
-        self.byte().ok_or(CanonicalError::UnexpectedEnd {
-            offset: self.offset,
-        })
+        self.byte().ok_or(CanonicalError::UnexpectedEnd { offset: self.offset })
     }
 
     /// The fault of the byte at the offset, outside of a string.
@@ -277,9 +269,7 @@ impl<'a> Scanner<'a> {
     /// Steps over an opening bracket.
     fn open(&mut self, depth: u32) -> Result<u32, CanonicalError> {
         if depth >= DEPTH_MAX {
-            return Err(CanonicalError::TooDeep {
-                offset: self.offset,
-            });
+            return Err(CanonicalError::TooDeep { offset: self.offset });
         }
         self.offset += 1;
         Ok(depth + 1)
@@ -334,9 +324,7 @@ impl<'a> Scanner<'a> {
         let leading_zero = self.byte() == Some(b'0');
         let mut magnitude: i64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.byte() {
-            magnitude = magnitude
-                .saturating_mul(10)
-                .saturating_add(i64::from(digit - b'0'));
+            magnitude = magnitude.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
             self.offset += 1;
         }
         let digits = self.offset - first;
@@ -364,9 +352,7 @@ impl<'a> Scanner<'a> {
                 b'"' => break,
                 b'\\' => self.escape()?,
                 0..0x20 => {
-                    return Err(CanonicalError::UnexpectedByte {
-                        offset: self.offset,
-                    });
+                    return Err(CanonicalError::UnexpectedByte { offset: self.offset });
                 }
                 _ => self.offset += 1,
             }
@@ -374,10 +360,7 @@ impl<'a> Scanner<'a> {
         }
         let raw = self.text.get(first..self.offset);
         self.offset += 1;
-        Ok(Key {
-            raw: raw.expect("quotes lie between characters"),
-            plain,
-        })
+        Ok(Key { raw: raw.expect("quotes lie between characters"), plain })
     }
 
     /// Steps over bytes of a string that stand for themselves, eight at a time: most of an entry
@@ -420,9 +403,7 @@ impl<'a> Scanner<'a> {
                 }
             }
             _ => {
-                return Err(CanonicalError::UnexpectedByte {
-                    offset: self.offset,
-                });
+                return Err(CanonicalError::UnexpectedByte { offset: self.offset });
             }
         }
         Ok(())
@@ -467,11 +448,7 @@ mod tests {
                 let mut word = [b'a'; 8];
                 word[usize::from(place)] = byte;
                 let found = stops(u64::from_le_bytes(word)).trailing_zeros() / 8;
-                assert_eq!(
-                    found,
-                    if stop { u32::from(place) } else { 8 },
-                    "{byte} at {place}"
-                );
+                assert_eq!(found, if stop { u32::from(place) } else { 8 }, "{byte} at {place}");
             }
         }
     }

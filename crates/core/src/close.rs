@@ -28,9 +28,7 @@ impl Draft {
     /// Only a bug.
     pub fn close_step(&mut self, is_payable: IsPayable<'_>) -> Result<Closing, Refusal> {
         let campaign = self.campaign();
-        let due = campaign
-            .closes_at()
-            .is_some_and(|closes| self.now() > closes);
+        let due = campaign.closes_at().is_some_and(|closes| self.now() > closes);
         if campaign.state == State::Completed && due {
             return self.close_completed(is_payable);
         }
@@ -40,10 +38,7 @@ impl Draft {
             let shortage = self.plan_refunds()?;
             return Ok(Closing { is_done, shortage });
         }
-        Ok(Closing {
-            is_done,
-            shortage: Minor::ZERO,
-        })
+        Ok(Closing { is_done, shortage: Minor::ZERO })
     }
 
     fn close_completed(&mut self, is_payable: IsPayable<'_>) -> Result<Closing, Refusal> {
@@ -62,20 +57,14 @@ impl Draft {
                 self.paid_out()?;
             }
         }
-        Ok(Closing {
-            is_done: self.campaign().state == State::PaidOut,
-            shortage,
-        })
+        Ok(Closing { is_done: self.campaign().state == State::PaidOut, shortage })
     }
 
     /// What a creator who cannot be paid has earned stays owed as unclaimed; a claw-back that no
     /// earnings will pay is the brand's loss.
     fn set_aside_and_write_off(&mut self, is_payable: IsPayable<'_>) -> Result<(), Refusal> {
-        let all: Vec<(EnrollmentNo, EnrollmentId)> = self
-            .campaign()
-            .numbered_enrollments()
-            .map(|(no, e)| (no, e.id))
-            .collect();
+        let all: Vec<(EnrollmentNo, EnrollmentId)> =
+            self.campaign().numbered_enrollments().map(|(no, e)| (no, e.id)).collect();
         for (no, id) in all {
             let balance = |draft: &Self, account| draft.campaign().balances.of(account, no);
             if balance(self, Account::Payable).is_positive() && !is_payable(id) {
@@ -85,15 +74,7 @@ impl Draft {
             if amount.is_positive() && balance(self, Account::Payable).is_zero() {
                 let (pair, reason) = (AdjustmentPair::WriteOff, "closed".to_owned());
                 let approved_by = Vec::new();
-                self.append(
-                    Some(id),
-                    Adjustment {
-                        amount,
-                        approved_by,
-                        pair,
-                        reason,
-                    },
-                )?;
+                self.append(Some(id), Adjustment { amount, approved_by, pair, reason })?;
             }
         }
         Ok(())

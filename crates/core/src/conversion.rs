@@ -43,8 +43,7 @@ impl Gate {
 
     /// After when the campaign may close; reversals count until then.
     pub fn closes_at(&self) -> Option<i64> {
-        self.conversions_until()
-            .map(|at| plus_days(at, self.clearing_days))
+        self.conversions_until().map(|at| plus_days(at, self.clearing_days))
     }
 
     /// Follows a change of state that happened at `at`.
@@ -85,16 +84,10 @@ impl Gate {
             Refusal::NotCredited("it came outside the attribution and replay windows"),
         )?;
         let live = self.is_credited(click_at);
-        need(
-            live,
-            Refusal::NotCredited("the campaign was not live at that time"),
-        )?;
+        need(live, Refusal::NotCredited("the campaign was not live at that time"))?;
         let enrolled =
             member.started_at <= click_at && member.ended_at.is_none_or(|ended| click_at < ended);
-        need(
-            enrolled,
-            Refusal::NotCredited("the creator was not enrolled at that time"),
-        )
+        need(enrolled, Refusal::NotCredited("the creator was not enrolled at that time"))
     }
 
     /// Whether reversals are taken in at `at`.
@@ -120,11 +113,7 @@ impl Gate {
             ),
             State::Draft | State::Funded | State::PaidOut | State::Cancelled => {
                 let needs = "live, paused, or within its windows after the end";
-                Err(Refusal::State {
-                    command,
-                    needs,
-                    state,
-                })
+                Err(Refusal::State { command, needs, state })
             }
         }
     }
@@ -141,25 +130,12 @@ pub fn check_reversed_amount(
     amount: Minor,
 ) -> Result<(), Refusal> {
     let needs = "is wholly reversed";
-    need(
-        !reversed.whole,
-        Refusal::Thing {
-            what: "conversion",
-            seq: conversion,
-            needs,
-        },
-    )?;
+    need(!reversed.whole, Refusal::Thing { what: "conversion", seq: conversion, needs })?;
     let fits = !amount.is_negative()
         && amount <= order - reversed.refunded
         && (amount.is_positive() || order.is_zero());
     let fix = "more than 0 and at most what is left of the order; 0 for an order of 0";
-    need(
-        fits,
-        Refusal::Field {
-            field: "amount",
-            fix,
-        },
-    )
+    need(fits, Refusal::Field { field: "amount", fix })
 }
 
 impl Campaign {
@@ -174,11 +150,8 @@ impl Campaign {
         at: i64,
     ) -> Result<(), Refusal> {
         let no = self.enrollment_no(id);
-        let no = no.ok_or(Refusal::Enrollment(
-            "no creator of this campaign has this id",
-        ))?;
-        self.gate()
-            .check_conversion(self.enrollment(no).membership(), click_at, at)
+        let no = no.ok_or(Refusal::Enrollment("no creator of this campaign has this id"))?;
+        self.gate().check_conversion(self.enrollment(no).membership(), click_at, at)
     }
 
     /// Whether `amount` more of a conversion may be reversed at `at` (INV-8).
@@ -187,11 +160,7 @@ impl Campaign {
     /// [`Refusal`]: unknown, wholly reversed, more than is left, or too late.
     pub fn check_reversal(&self, conversion: Seq, amount: Minor, at: i64) -> Result<(), Refusal> {
         let needs = "must have been taken in";
-        let unknown = Refusal::Thing {
-            what: "conversion",
-            seq: conversion,
-            needs,
-        };
+        let unknown = Refusal::Thing { what: "conversion", seq: conversion, needs };
         let (_, order) = self.conversion(conversion).ok_or(unknown)?;
         let reversed = self.reversed.get(&conversion).copied().unwrap_or_default();
         check_reversed_amount(conversion, order, reversed, amount)?;

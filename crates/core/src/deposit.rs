@@ -93,20 +93,12 @@ pub fn check_deposit(
         ("mode", observed.mode == expected.mode),
         ("campaign", observed.campaign == expected.campaign),
         ("session", observed.session == expected.session),
-        (
-            "currency",
-            observed
-                .currency
-                .eq_ignore_ascii_case(expected.currency.code()),
-        ),
+        ("currency", observed.currency.eq_ignore_ascii_case(expected.currency.code())),
         ("amount", observed.amount == expected.amount),
     ];
     match facts.into_iter().find(|(_, same)| !same) {
         Some((fact, _)) => Err(DepositMismatch(fact)),
-        None => Ok(FundsConfirmed {
-            deposit: expected.deposit,
-            payment: observed.payment.clone(),
-        }),
+        None => Ok(FundsConfirmed { deposit: expected.deposit, payment: observed.payment.clone() }),
     }
 }
 
@@ -147,11 +139,7 @@ impl Campaign {
 }
 
 fn thing(seq: Seq, needs: &'static str) -> Refusal {
-    Refusal::Thing {
-        what: "deposit",
-        seq,
-        needs,
-    }
+    Refusal::Thing { what: "deposit", seq, needs }
 }
 
 impl Draft {
@@ -162,11 +150,7 @@ impl Draft {
     }
 
     fn case(&self, deposit: Seq, key: &str) -> Result<Option<&Case>, Refusal> {
-        Ok(self
-            .paid_deposit(deposit)?
-            .cases
-            .iter()
-            .find(|case| case.key == key))
+        Ok(self.paid_deposit(deposit)?.cases.iter().find(|case| case.key == key))
     }
 
     fn open_case(&self, deposit: Seq, key: &str) -> Result<&Case, Refusal> {
@@ -187,36 +171,14 @@ impl Draft {
         amount("amount", total)?;
         amount("budget_part", budget_part)?;
         let fix = "at most the whole amount";
-        need(
-            budget_part <= total,
-            Refusal::Field {
-                field: "budget_part",
-                fix,
-            },
-        )?;
+        need(budget_part <= total, Refusal::Field { field: "budget_part", fix })?;
         let campaign = self.campaign();
         let state = campaign.state;
-        let open = matches!(
-            state,
-            State::Draft | State::Funded | State::Live | State::Paused
-        );
+        let open = matches!(state, State::Draft | State::Funded | State::Live | State::Paused);
         let needs = "draft, funded, live or paused";
-        need(
-            open,
-            Refusal::State {
-                command: "expect_deposit",
-                needs,
-                state,
-            },
-        )?;
+        need(open, Refusal::State { command: "expect_deposit", needs, state })?;
         let (currency, mode) = (campaign.terms().currency, campaign.mode);
-        let body = DepositExpected {
-            amount: total,
-            budget_part,
-            currency,
-            mode,
-            session,
-        };
+        let body = DepositExpected { amount: total, budget_part, currency, mode, session };
         self.append(None, body)
     }
 
@@ -227,8 +189,7 @@ impl Draft {
     pub fn fail_deposit(&mut self, deposit: Seq, reason: String) -> Result<(), Refusal> {
         let waiting = self.campaign().expected_deposit(deposit).is_some();
         need(waiting, thing(deposit, "must be expected still"))?;
-        self.append(None, DepositFailed { deposit, reason })
-            .map(drop)
+        self.append(None, DepositFailed { deposit, reason }).map(drop)
     }
 
     /// The money is there. Funds the campaign if that covers its budget.
@@ -256,22 +217,8 @@ impl Draft {
         let settled = self.paid_deposit(deposit)?.settled;
         need(!settled, thing(deposit, "is settled already"))?;
         let fits = !fee.is_negative() && fee <= crate::money::AMOUNT_MAX;
-        need(
-            fits,
-            Refusal::Field {
-                field: "fee",
-                fix: "0 to 10^12 minor units",
-            },
-        )?;
-        self.append(
-            None,
-            DepositSettled {
-                available_on,
-                deposit,
-                fee,
-            },
-        )
-        .map(drop)
+        need(fits, Refusal::Field { field: "fee", fix: "0 to 10^12 minor units" })?;
+        self.append(None, DepositSettled { available_on, deposit, fee }).map(drop)
     }
 
     /// A dispute was opened; freezes the campaign.
@@ -287,15 +234,7 @@ impl Draft {
         amount("amount", disputed)?;
         let known = self.case(deposit, &case)?.is_some();
         need(!known, thing(deposit, "knows this case already"))?;
-        self.append(
-            None,
-            DepositDisputed {
-                amount: disputed,
-                case,
-                deposit,
-            },
-        )
-        .map(drop)
+        self.append(None, DepositDisputed { amount: disputed, case, deposit }).map(drop)
     }
 
     /// Money of a deposit left the provider. An outside refund or a late failure is final at once;
@@ -308,41 +247,16 @@ impl Draft {
         let paid = self.paid_deposit(deposit)?;
         let fits = left.amount <= paid.amount - paid.reversed;
         need(fits, thing(deposit, "cannot lose more than was paid in"))?;
-        let waiting = self
-            .case(deposit, &left.case)?
-            .is_none_or(|c| c.open && c.reversal.is_none());
-        need(
-            waiting,
-            thing(deposit, "has this case closed, or its money gone already"),
-        )?;
+        let waiting =
+            self.case(deposit, &left.case)?.is_none_or(|c| c.open && c.reversal.is_none());
+        need(waiting, thing(deposit, "has this case closed, or its money gone already"))?;
         self.catch_up()?;
-        let MoneyLeft {
-            case,
-            amount,
-            cause,
-            dispute_fee,
-        } = left;
+        let MoneyLeft { case, amount, cause, dispute_fee } = left;
         let key = case.clone();
-        self.append(
-            None,
-            DepositReversed {
-                amount,
-                case,
-                cause,
-                deposit,
-                dispute_fee,
-            },
-        )?;
+        self.append(None, DepositReversed { amount, case, cause, deposit, dispute_fee })?;
         if cause != ReversalCause::Dispute {
             let outcome = DisputeOutcome::Final;
-            self.append(
-                None,
-                DepositDisputeClosed {
-                    case: key,
-                    deposit,
-                    outcome,
-                },
-            )?;
+            self.append(None, DepositDisputeClosed { case: key, deposit, outcome })?;
         }
         self.unfund_if_short()?;
         self.fund_if_covered()
@@ -356,22 +270,9 @@ impl Draft {
         let gone = self.open_case(deposit, &case)?.reversal.is_some();
         need(gone, thing(deposit, "lost nothing in this case"))?;
         self.catch_up()?;
-        self.append(
-            None,
-            DepositReinstated {
-                case: case.clone(),
-                deposit,
-            },
-        )?;
+        self.append(None, DepositReinstated { case: case.clone(), deposit })?;
         let outcome = DisputeOutcome::Won;
-        self.append(
-            None,
-            DepositDisputeClosed {
-                case,
-                deposit,
-                outcome,
-            },
-        )?;
+        self.append(None, DepositDisputeClosed { case, deposit, outcome })?;
         self.fund_if_covered()
     }
 
@@ -387,24 +288,10 @@ impl Draft {
         is_won: bool,
     ) -> Result<(), Refusal> {
         let gone = self.open_case(deposit, &case)?.reversal.is_some();
-        need(
-            !(is_won && gone),
-            thing(deposit, "waits for the money of this case to come back"),
-        )?;
+        need(!(is_won && gone), thing(deposit, "waits for the money of this case to come back"))?;
         self.catch_up()?;
-        let outcome = if is_won {
-            DisputeOutcome::Won
-        } else {
-            DisputeOutcome::Lost
-        };
-        self.append(
-            None,
-            DepositDisputeClosed {
-                case,
-                deposit,
-                outcome,
-            },
-        )?;
+        let outcome = if is_won { DisputeOutcome::Won } else { DisputeOutcome::Lost };
+        self.append(None, DepositDisputeClosed { case, deposit, outcome })?;
         self.fund_if_covered()
     }
 
@@ -415,12 +302,6 @@ impl Draft {
     pub fn advance(&mut self, sum: Minor, approved_by: Vec<String>) -> Result<Seq, Refusal> {
         amount("amount", sum)?;
         two_people(&approved_by)?;
-        self.append(
-            None,
-            PlatformAdvanced {
-                amount: sum,
-                approved_by,
-            },
-        )
+        self.append(None, PlatformAdvanced { amount: sum, approved_by })
     }
 }

@@ -34,12 +34,7 @@ const fn edge(
     to: DisbursementState,
     guard: &'static str,
 ) -> Transition {
-    Transition {
-        from,
-        command,
-        to,
-        guard,
-    }
+    Transition { from, command, to, guard }
 }
 
 /// Every edge there is; anything else is refused.
@@ -50,60 +45,20 @@ pub const TRANSITIONS: &[Transition] = &[
         DisbursementState::Attempted,
         "account ready, cash covers it and all in flight",
     ),
-    edge(
-        DisbursementState::Planned,
-        "cancel",
-        DisbursementState::Cancelled,
-        "",
-    ),
-    edge(
-        DisbursementState::Attempted,
-        "paid",
-        DisbursementState::Paid,
-        "",
-    ),
-    edge(
-        DisbursementState::Attempted,
-        "failed",
-        DisbursementState::Failed,
-        "a definite refusal",
-    ),
-    edge(
-        DisbursementState::Attempted,
-        "unknown",
-        DisbursementState::Unknown,
-        "no definite answer",
-    ),
-    edge(
-        DisbursementState::Unknown,
-        "paid",
-        DisbursementState::Paid,
-        "found at the provider",
-    ),
-    edge(
-        DisbursementState::Unknown,
-        "failed",
-        DisbursementState::Failed,
-        "proven absent",
-    ),
+    edge(DisbursementState::Planned, "cancel", DisbursementState::Cancelled, ""),
+    edge(DisbursementState::Attempted, "paid", DisbursementState::Paid, ""),
+    edge(DisbursementState::Attempted, "failed", DisbursementState::Failed, "a definite refusal"),
+    edge(DisbursementState::Attempted, "unknown", DisbursementState::Unknown, "no definite answer"),
+    edge(DisbursementState::Unknown, "paid", DisbursementState::Paid, "found at the provider"),
+    edge(DisbursementState::Unknown, "failed", DisbursementState::Failed, "proven absent"),
     edge(
         DisbursementState::Failed,
         "attempt",
         DisbursementState::Attempted,
         "account ready, cash covers it and all in flight",
     ),
-    edge(
-        DisbursementState::Failed,
-        "cancel",
-        DisbursementState::Cancelled,
-        "",
-    ),
-    edge(
-        DisbursementState::Paid,
-        "reversed",
-        DisbursementState::Reversed,
-        "",
-    ),
+    edge(DisbursementState::Failed, "cancel", DisbursementState::Cancelled, ""),
+    edge(DisbursementState::Paid, "reversed", DisbursementState::Reversed, ""),
 ];
 
 /// What came of an attempt.
@@ -138,27 +93,12 @@ impl Draft {
             &[DisbursementState::Planned, DisbursementState::Failed],
             "must be planned, or refused by the provider",
         )?;
-        need(
-            is_payable(id),
-            Refusal::Enrollment("the account cannot be paid now"),
-        )?;
-        let known = self
-            .campaign()
-            .payouts
-            .get(&payout)
-            .expect("its state was just read");
+        need(is_payable(id), Refusal::Enrollment("the account cannot be paid now"))?;
+        let known = self.campaign().payouts.get(&payout).expect("its state was just read");
         let (needed, available) = (known.amount, self.cash_available());
         need(available >= needed, Refusal::Cash { needed, available })?;
         let attempt = known.attempts.saturating_add(1);
-        self.append(
-            Some(id),
-            DisbursementAttempted {
-                attempt,
-                key,
-                payout,
-            },
-        )
-        .map(drop)
+        self.append(Some(id), DisbursementAttempted { attempt, key, payout }).map(drop)
     }
 
     /// Records what came of an attempt; a webhook may be first.
@@ -192,7 +132,6 @@ impl Draft {
     pub fn reverse_transfer(&mut self, payout: Seq, reason: String) -> Result<(), Refusal> {
         let id = self.payout_in(payout, &[DisbursementState::Paid], "must be paid")?;
         self.catch_up()?;
-        self.append(Some(id), DisbursementReversed { payout, reason })
-            .map(drop)
+        self.append(Some(id), DisbursementReversed { payout, reason }).map(drop)
     }
 }

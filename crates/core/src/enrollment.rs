@@ -100,45 +100,23 @@ impl Draft {
         let campaign = self.campaign();
         let state = campaign.state;
         let open = matches!(state, State::Funded | State::Live);
-        need(
-            open,
-            Refusal::State {
-                command: "enroll",
-                needs: "funded or live",
-                state,
-            },
-        )?;
+        need(open, Refusal::State { command: "enroll", needs: "funded or live", state })?;
         need(campaign.frozen == 0, Refusal::Frozen)?;
         let fresh = campaign.enrollment_no(id).is_none();
         need(fresh, Refusal::Enrollment("this id is enrolled already"))?;
-        let Offer {
-            base,
-            base_unlock,
-            creator_cap,
-            rates,
-        } = offer;
+        let Offer { base, base_unlock, creator_cap, rates } = offer;
         check_offer(base, base_unlock, creator_cap, rates.as_ref())?;
         if base.is_positive() {
             self.catch_up()?;
             let needed = base + base.share(self.campaign().terms().platform_fee_bps);
             let campaign = self.campaign();
             // Demand that waits comes first, however much is free behind it.
-            let free = if campaign.has_unmet_demand() {
-                Minor::ZERO
-            } else {
-                campaign.free()
-            };
+            let free = if campaign.has_unmet_demand() { Minor::ZERO } else { campaign.free() };
             need(free >= needed, Refusal::Funds { needed, free })?;
         }
         let versions = self.campaign().versions.len();
         let terms_version = u32::try_from(versions).expect("versions are counted in 32 bits");
-        let body = EnrollmentStarted {
-            base,
-            base_unlock,
-            creator_cap,
-            rates,
-            terms_version,
-        };
+        let body = EnrollmentStarted { base, base_unlock, creator_cap, rates, terms_version };
         self.append(Some(id), body).map(drop)
     }
 
@@ -152,14 +130,7 @@ impl Draft {
         need(running, Refusal::Enrollment("it has ended already"))?;
         let state = self.campaign().state;
         let needs = "not closed";
-        need(
-            !state.is_terminal(),
-            Refusal::State {
-                command: "end_enrollment",
-                needs,
-                state,
-            },
-        )?;
+        need(!state.is_terminal(), Refusal::State { command: "end_enrollment", needs, state })?;
         self.append(Some(id), EnrollmentEnded {}).map(drop)
     }
 
@@ -171,36 +142,18 @@ impl Draft {
         let enrollment = self.enrolled(id)?.1;
         let waits = enrollment.base_left.is_positive()
             && enrollment.base_unlock == Some(BaseUnlock::Deliverable);
-        need(
-            waits,
-            Refusal::Enrollment("no base waits for a deliverable"),
-        )?;
-        let fresh = matches!(
-            enrollment.deliverable,
-            None | Some((_, Deliverable::Declined))
-        );
-        need(
-            fresh,
-            Refusal::Enrollment("a deliverable is being judged or was accepted"),
-        )?;
+        need(waits, Refusal::Enrollment("no base waits for a deliverable"))?;
+        let fresh = matches!(enrollment.deliverable, None | Some((_, Deliverable::Declined)));
+        need(fresh, Refusal::Enrollment("a deliverable is being judged or was accepted"))?;
         let campaign = self.campaign();
         let state = campaign.state;
         let open = match state {
             State::Funded | State::Live | State::Paused => true,
-            State::Completed => campaign
-                .conversions_until()
-                .is_some_and(|u| self.now() <= u),
+            State::Completed => campaign.conversions_until().is_some_and(|u| self.now() <= u),
             State::Draft | State::PaidOut | State::Cancelled => false,
         };
         let needs = "running, or within the windows after its end";
-        need(
-            open,
-            Refusal::State {
-                command: "submit_deliverable",
-                needs,
-                state,
-            },
-        )?;
+        need(open, Refusal::State { command: "submit_deliverable", needs, state })?;
         self.append(Some(id), DeliverableSubmitted {}).map(drop)
     }
 
@@ -215,17 +168,9 @@ impl Draft {
     ) -> Result<(), Refusal> {
         let deliverable = self.enrolled(id)?.1.deliverable;
         let waits = matches!(deliverable, Some((_, Deliverable::Submitted(_))));
-        need(
-            waits,
-            Refusal::Enrollment("no deliverable waits for an answer"),
-        )?;
+        need(waits, Refusal::Enrollment("no deliverable waits for an answer"))?;
         match declined {
-            None => self.append(
-                Some(id),
-                DeliverableAccepted {
-                    by: JudgedBy::Brand,
-                },
-            ),
+            None => self.append(Some(id), DeliverableAccepted { by: JudgedBy::Brand }),
             Some(reason) => self.append(Some(id), DeliverableDeclined { reason }),
         }
         .map(drop)
@@ -239,17 +184,11 @@ impl Draft {
     pub fn settle_bases(&mut self) -> Result<(), Refusal> {
         self.accept_by_silence()?;
         let campaign = self.campaign();
-        let runs = matches!(
-            campaign.state,
-            State::Live | State::Paused | State::Completed
-        );
+        let runs = matches!(campaign.state, State::Live | State::Paused | State::Completed);
         let with_base =
             |(_, enrollment): &(EnrollmentNo, &Enrollment)| enrollment.base_left.is_positive();
-        let waiting: Vec<_> = campaign
-            .numbered_enrollments()
-            .filter(with_base)
-            .map(|(no, e)| (no, e.id))
-            .collect();
+        let waiting: Vec<_> =
+            campaign.numbered_enrollments().filter(with_base).map(|(no, e)| (no, e.id)).collect();
         if waiting.is_empty() || !runs {
             return Ok(());
         }
@@ -272,20 +211,10 @@ impl Draft {
             }
             _ => None,
         };
-        let mut due: Vec<_> = self
-            .campaign()
-            .enrollments
-            .iter()
-            .filter_map(silent)
-            .collect();
+        let mut due: Vec<_> = self.campaign().enrollments.iter().filter_map(silent).collect();
         due.sort_unstable();
         for (_, id) in due {
-            self.append(
-                Some(id),
-                DeliverableAccepted {
-                    by: JudgedBy::Silence,
-                },
-            )?;
+            self.append(Some(id), DeliverableAccepted { by: JudgedBy::Silence })?;
         }
         Ok(())
     }
@@ -294,17 +223,10 @@ impl Draft {
     fn may_release_base(&self, no: EnrollmentNo) -> bool {
         let campaign = self.campaign();
         let over = campaign.state == State::Completed
-            && campaign
-                .conversions_until()
-                .is_some_and(|until| self.now() > until);
-        let judged = !matches!(
-            campaign.enrollment(no).deliverable,
-            Some((_, Deliverable::Submitted(_)))
-        );
-        let held = campaign
-            .holds
-            .values()
-            .any(|hold| hold.open && hold.enrollment == no);
+            && campaign.conversions_until().is_some_and(|until| self.now() > until);
+        let judged =
+            !matches!(campaign.enrollment(no).deliverable, Some((_, Deliverable::Submitted(_))));
+        let held = campaign.holds.values().any(|hold| hold.open && hold.enrollment == no);
         over && judged && !held
     }
 }
@@ -318,22 +240,10 @@ fn check_offer(
     let fits = |amount: Minor| !amount.is_negative() && amount <= AMOUNT_MAX;
     let fix = "0 to 10^12 minor units";
     need(fits(base), Refusal::Field { field: "base", fix })?;
-    need(
-        creator_cap.is_none_or(fits),
-        Refusal::Field {
-            field: "creator_cap",
-            fix,
-        },
-    )?;
+    need(creator_cap.is_none_or(fits), Refusal::Field { field: "creator_cap", fix })?;
     let unlocks = base.is_zero() || base_unlock.is_some();
     let fix = "a base needs a condition that unlocks it";
-    need(
-        unlocks,
-        Refusal::Field {
-            field: "base_unlock",
-            fix,
-        },
-    )?;
+    need(unlocks, Refusal::Field { field: "base_unlock", fix })?;
     match rates {
         Some(rates) => Ok(crate::campaign::terms::check_rates(rates)?),
         None => Ok(()),

@@ -17,11 +17,7 @@ pub enum HoldDecision {
 }
 
 fn thing(seq: Seq, needs: &'static str) -> Refusal {
-    Refusal::Thing {
-        what: "conversion",
-        seq,
-        needs,
-    }
+    Refusal::Thing { what: "conversion", seq, needs }
 }
 
 impl Draft {
@@ -29,14 +25,7 @@ impl Draft {
     pub(crate) fn needs_open(&self, command: &'static str) -> Result<(), Refusal> {
         let state = self.campaign().state;
         let open = matches!(state, State::Live | State::Paused | State::Completed);
-        need(
-            open,
-            Refusal::State {
-                command,
-                needs: "live, paused or completed",
-                state,
-            },
-        )
+        need(open, Refusal::State { command, needs: "live, paused or completed", state })
     }
 
     fn whose_conversion(&self, conversion: Seq) -> Result<EnrollmentId, Refusal> {
@@ -59,29 +48,14 @@ impl Draft {
     ) -> Result<(), Refusal> {
         self.needs_open("place_hold")?;
         let id = self.whose_conversion(conversion)?;
-        let held = self
-            .campaign()
-            .holds
-            .get(&conversion)
-            .is_some_and(|hold| hold.open);
+        let held = self.campaign().holds.get(&conversion).is_some_and(|hold| hold.open);
         need(!held, thing(conversion, "is held already"))?;
         self.catch_up()?;
         let units = self.campaign().units();
         let unit = units.find(conversion).map(|index| units.get(index));
         let free = unit.is_some_and(|unit| unit.planned.is_zero() && unit.commission.is_positive());
-        need(
-            free,
-            thing(conversion, "earns nothing, or is planned for a payout"),
-        )?;
-        self.append(
-            Some(id),
-            HoldPlaced {
-                conversion,
-                deadline,
-                reason,
-            },
-        )
-        .map(drop)
+        need(free, thing(conversion, "earns nothing, or is planned for a payout"))?;
+        self.append(Some(id), HoldPlaced { conversion, deadline, reason }).map(drop)
     }
 
     /// Ends a hold.
@@ -90,11 +64,7 @@ impl Draft {
     /// [`Refusal`]: no open hold, or a campaign that is closed.
     pub fn end_hold(&mut self, conversion: Seq, decision: HoldDecision) -> Result<(), Refusal> {
         self.needs_open("end_hold")?;
-        let open = self
-            .campaign()
-            .holds
-            .get(&conversion)
-            .is_some_and(|hold| hold.open);
+        let open = self.campaign().holds.get(&conversion).is_some_and(|hold| hold.open);
         need(open, thing(conversion, "has no open hold"))?;
         let id = self.whose_conversion(conversion)?;
         self.catch_up()?;

@@ -192,11 +192,7 @@ mod tests {
         assert!(text.replace("cmp_", "enr_").parse::<CampaignId>().is_err());
         assert!(format!("{text}0").parse::<CampaignId>().is_err());
         // The last character has two spare bits that must be zero.
-        assert!(
-            format!("{}v", text.get(..29).expect("29"))
-                .parse::<CampaignId>()
-                .is_err()
-        );
+        assert!(format!("{}v", text.get(..29).expect("29")).parse::<CampaignId>().is_err());
     }
 
     #[test]

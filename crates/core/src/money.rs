@@ -56,10 +56,7 @@ impl Minor {
     /// `self × numerator / denominator`, rounded down, exact in between. No argument may be
     /// negative and the denominator must not be zero; the result must fit.
     pub fn times_over(self, numerator: i64, denominator: i64) -> Self {
-        assert!(
-            self.0 >= 0 && numerator >= 0 && denominator > 0,
-            "rounding down is for shares"
-        );
+        assert!(self.0 >= 0 && numerator >= 0 && denominator > 0, "rounding down is for shares");
         // Most amounts fit 64 bits on the way; the wide division costs ten times as much.
         if let Some(product) = self.0.checked_mul(numerator)
             && let Some(quotient) = product.checked_div(denominator)
@@ -79,22 +76,14 @@ impl Minor {
 impl Add for Minor {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(
-            self.0
-                .checked_add(other.0)
-                .expect("sums of money stay within 64 bits"),
-        )
+        Self(self.0.checked_add(other.0).expect("sums of money stay within 64 bits"))
     }
 }
 
 impl Sub for Minor {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(
-            self.0
-                .checked_sub(other.0)
-                .expect("differences of money stay within 64 bits"),
-        )
+        Self(self.0.checked_sub(other.0).expect("differences of money stay within 64 bits"))
     }
 }
 
@@ -184,10 +173,7 @@ mod tests {
         assert_eq!(Minor(999).share(1_000), Minor(99));
         assert_eq!(Minor(1).share(9_999), Minor(0));
         assert_eq!(Minor(INTEGER_MAX).share(10_000), Minor(INTEGER_MAX));
-        assert_eq!(
-            Minor(INTEGER_MAX).times_over(INTEGER_MAX, INTEGER_MAX),
-            Minor(INTEGER_MAX)
-        );
+        assert_eq!(Minor(INTEGER_MAX).times_over(INTEGER_MAX, INTEGER_MAX), Minor(INTEGER_MAX));
     }
 
     #[test]

@@ -42,23 +42,10 @@ impl Draft {
         }
         self.catch_up()?;
         let campaign = self.campaign();
-        let free = if campaign.has_unmet_demand() {
-            Minor::ZERO
-        } else {
-            campaign.free()
-        };
+        let free = if campaign.has_unmet_demand() { Minor::ZERO } else { campaign.free() };
         need(free >= sum, Refusal::Funds { needed: sum, free })?;
         let pair = AdjustmentPair::FundsToPayable;
-        self.append(
-            Some(id),
-            Adjustment {
-                amount: sum,
-                approved_by,
-                pair,
-                reason,
-            },
-        )
-        .map(drop)
+        self.append(Some(id), Adjustment { amount: sum, approved_by, pair, reason }).map(drop)
     }
 
     /// A creator asks; returns the claim's name.
@@ -79,11 +66,7 @@ impl Draft {
         self.needs_open("end_claim")?;
         let whose = self.campaign().claims.get(&claim);
         let needs = "must be open";
-        let no = *whose.ok_or(Refusal::Thing {
-            what: "claim",
-            seq: claim,
-            needs,
-        })?;
+        let no = *whose.ok_or(Refusal::Thing { what: "claim", seq: claim, needs })?;
         let id = Some(self.campaign().enrollment(no).id);
         match end {
             ClaimEnd::Answered(answer) => self.append(id, ClaimAnswered { answer, claim }),

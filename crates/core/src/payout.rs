@@ -49,11 +49,8 @@ impl Draft {
         let day = day_of(self.now());
         let minimum = self.campaign().terms().payout_minimum;
         let mut short = Minor::ZERO;
-        let all: Vec<_> = self
-            .campaign()
-            .numbered_enrollments()
-            .map(|(no, e)| (no, e.id))
-            .collect();
+        let all: Vec<_> =
+            self.campaign().numbered_enrollments().map(|(no, e)| (no, e.id)).collect();
         for (no, id) in all {
             let total = self.campaign().payable_on(no, day);
             let enough = total.is_positive() && (at_close || total >= minimum);
@@ -74,12 +71,8 @@ impl Draft {
     ) -> Result<Minor, Refusal> {
         let day = day_of(self.now());
         let id = self.campaign().enrollment(no).id;
-        let deposits: Vec<_> = self
-            .campaign()
-            .deposits
-            .iter()
-            .map(|(seq, d)| (*seq, Deposit::capacity(d)))
-            .collect();
+        let deposits: Vec<_> =
+            self.campaign().deposits.iter().map(|(seq, d)| (*seq, Deposit::capacity(d))).collect();
         let (mut left, mut tomorrow) = (total, Minor::ZERO);
         for (deposit, capacity) in deposits {
             let amount = left.min(capacity);
@@ -90,15 +83,7 @@ impl Draft {
                 tomorrow += capacity;
                 continue;
             }
-            self.append(
-                Some(id),
-                PayoutPlanned {
-                    amount,
-                    day,
-                    deposit,
-                    source,
-                },
-            )?;
+            self.append(Some(id), PayoutPlanned { amount, day, deposit, source })?;
             left -= amount;
         }
         Ok((left - tomorrow).or_zero())
@@ -113,20 +98,10 @@ impl Draft {
         let state = self.campaign().state;
         let over = matches!(state, State::Completed | State::PaidOut);
         let needs = "completed or paid_out";
-        need(
-            over,
-            Refusal::State {
-                command: "plan_unclaimed",
-                needs,
-                state,
-            },
-        )?;
+        need(over, Refusal::State { command: "plan_unclaimed", needs, state })?;
         let (no, enrollment) = self.enrolled(id)?;
         let total = enrollment.unclaimed_left;
-        need(
-            total.is_positive(),
-            Refusal::Enrollment("nothing is unclaimed"),
-        )?;
+        need(total.is_positive(), Refusal::Enrollment("nothing is unclaimed"))?;
         self.catch_up()?;
         self.plan(no, PayoutSource::Unclaimed, total)
     }
@@ -143,8 +118,7 @@ impl Draft {
             "must be planned, or refused by the provider",
         )?;
         self.catch_up()?;
-        self.append(Some(id), PayoutCancelled { payout, reason })
-            .map(drop)
+        self.append(Some(id), PayoutCancelled { payout, reason }).map(drop)
     }
 
     /// Whose payout this is, if it stands in one of `states`.
@@ -156,11 +130,7 @@ impl Draft {
     ) -> Result<EnrollmentId, Refusal> {
         let payout = self.campaign().payouts.get(&seq);
         let payout = payout.filter(|payout| states.contains(&payout.state));
-        let payout = payout.ok_or(Refusal::Thing {
-            what: "payout",
-            seq,
-            needs,
-        })?;
+        let payout = payout.ok_or(Refusal::Thing { what: "payout", seq, needs })?;
         Ok(self.campaign().enrollment(payout.enrollment).id)
     }
 }

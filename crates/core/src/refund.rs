@@ -57,29 +57,14 @@ impl Draft {
         need(self.campaign().frozen == 0, Refusal::Frozen)?;
         let needs = "cancelled, or past its close with nothing open";
         let refundable = self.campaign().is_refundable(now);
-        need(
-            refundable,
-            Refusal::State {
-                command: "plan_refunds",
-                needs,
-                state,
-            },
-        )?;
+        need(refundable, Refusal::State { command: "plan_refunds", needs, state })?;
         self.catch_up()?;
         let funds = |draft: &Self| draft.campaign().balance(Account::CampaignFunds);
         let owed = funds(self).min(self.campaign().balance(Account::BrandReceivable));
         if owed.is_positive() {
             let (pair, reason) = (AdjustmentPair::SetOff, "brand owes".to_owned());
             let approved_by = Vec::new();
-            self.append(
-                None,
-                Adjustment {
-                    amount: owed,
-                    approved_by,
-                    pair,
-                    reason,
-                },
-            )?;
+            self.append(None, Adjustment { amount: owed, approved_by, pair, reason })?;
         }
         let mut left = funds(self);
         let newest_first: Vec<_> = self
@@ -108,30 +93,13 @@ impl Draft {
         let known = self.campaign().refunds.get(&refund);
         let open = known.is_some_and(|refund| refund.state == RefundState::Planned);
         let needs = "must be on its way";
-        need(
-            open,
-            Refusal::Thing {
-                what: "refund",
-                seq: refund,
-                needs,
-            },
-        )?;
+        need(open, Refusal::Thing { what: "refund", seq: refund, needs })?;
         match outcome {
             RefundOutcome::Paid(provider) => self.append(None, RefundPaid { provider, refund }),
             RefundOutcome::Failed(code) => self.append(None, RefundFailed { code, refund }),
-            RefundOutcome::SettledOutside {
-                approved_by,
-                reference,
-            } => {
+            RefundOutcome::SettledOutside { approved_by, reference } => {
                 two_people(&approved_by)?;
-                self.append(
-                    None,
-                    RefundSettledOutside {
-                        approved_by,
-                        reference,
-                        refund,
-                    },
-                )
+                self.append(None, RefundSettledOutside { approved_by, reference, refund })
             }
         }
         .map(drop)

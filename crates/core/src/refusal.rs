@@ -119,23 +119,11 @@ pub(crate) fn need(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
 /// An amount of a command: above zero, at most 10^12.
 pub(crate) fn amount(field: &'static str, amount: Minor) -> Result<(), Refusal> {
     let fits = amount.is_positive() && amount <= crate::money::AMOUNT_MAX;
-    need(
-        fits,
-        Refusal::Field {
-            field,
-            fix: "1 to 10^12 minor units",
-        },
-    )
+    need(fits, Refusal::Field { field, fix: "1 to 10^12 minor units" })
 }
 
 /// What only two people together may do.
 pub(crate) fn two_people(approved_by: &[String]) -> Result<(), Refusal> {
     let two = matches!(approved_by, [first, second, ..] if first != second);
-    need(
-        two,
-        Refusal::Field {
-            field: "approved_by",
-            fix: "two different people must agree",
-        },
-    )
+    need(two, Refusal::Field { field: "approved_by", fix: "two different people must agree" })
 }

@@ -20,9 +20,7 @@ fn leaf_bytes(index: u64) -> [u8; 8] {
 }
 
 fn leaves(size: u64) -> Vec<Hash> {
-    (0..size)
-        .map(|index| leaf_hash(&leaf_bytes(index)))
-        .collect()
+    (0..size).map(|index| leaf_hash(&leaf_bytes(index))).collect()
 }
 
 fn index(number: u64) -> usize {
@@ -37,12 +35,7 @@ impl Rows {
         let mut rows = vec![leaves];
         while let Some(row) = rows.last().filter(|row| row.len() > 1) {
             let (pairs, _) = row.as_chunks::<2>();
-            rows.push(
-                pairs
-                    .iter()
-                    .map(|[left, right]| node_hash(*left, *right))
-                    .collect(),
-            );
+            rows.push(pairs.iter().map(|[left, right]| node_hash(*left, *right)).collect());
         }
         Self(rows)
     }
@@ -65,10 +58,7 @@ impl Rows {
             return self.0[index(u64::from(height))][index(start >> height)];
         }
         let left = size.next_power_of_two() / 2;
-        node_hash(
-            self.range_root(start, left),
-            self.range_root(start + left, size - left),
-        )
+        node_hash(self.range_root(start, left), self.range_root(start + left, size - left))
     }
 
     /// Every full tile, by level and index.
@@ -134,11 +124,7 @@ fn roots_agree_with_two_other_implementations() {
         assert_eq!(frontier.size(), size);
         assert_eq!(root, rows.root(size), "{size}");
         assert_eq!(root.0, **other.root().as_bytes(), "{size}");
-        assert_eq!(
-            root.0,
-            tlog::tree_hash(size, &stored).expect("in memory").0,
-            "{size}"
-        );
+        assert_eq!(root.0, tlog::tree_hash(size, &stored).expect("in memory").0, "{size}");
         frontier.push(leaf_hash(&leaf_bytes(size)));
         other.push(leaf_bytes(size));
     }
@@ -155,10 +141,7 @@ fn inclusion_proofs_agree_with_two_other_implementations() {
         let root = rows.root(size);
         for number in 0..size {
             let proof = inclusion_proof(&mut rows, number, size).expect("in the tree");
-            assert_eq!(
-                proof,
-                from_bytes(other.prove_inclusion(index(number)).as_bytes())
-            );
+            assert_eq!(proof, from_bytes(other.prove_inclusion(index(number)).as_bytes()));
             let third = tlog::prove_record(size, number, &stored).expect("in the tree");
             assert_eq!(proof, from_tlog(third), "{number} of {size}");
             let leaf = rows.0[0][index(number)];
@@ -174,9 +157,7 @@ fn inclusion_proofs_agree_with_two_other_implementations() {
 fn consistency_proofs_agree_with_two_other_implementations() {
     let mut rows = Rows::of(SIZE_MAX_COMPARED);
     let stored = Stored::of(SIZE_MAX_COMPARED);
-    let roots: Vec<_> = (0..=SIZE_MAX_COMPARED)
-        .map(|size| rows.root(size))
-        .collect();
+    let roots: Vec<_> = (0..=SIZE_MAX_COMPARED).map(|size| rows.root(size)).collect();
     let mut other = MemoryBackedTree::<Sha256, [u8; 8]>::new();
     for new in 0..=SIZE_MAX_COMPARED {
         for old in 0..=new {
@@ -191,10 +172,7 @@ fn consistency_proofs_agree_with_two_other_implementations() {
                 assert_eq!(proof, from_tlog(third), "{old} to {new}");
             }
             let [old_root, new_root] = [old, new].map(|size| roots[index(size)]);
-            assert_eq!(
-                verify_consistency(old, old_root, new, new_root, &proof),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old, old_root, new, new_root, &proof), Ok(()));
         }
         let error = ProveError::Sizes { old: new + 1, new };
         assert_eq!(consistency_proof(&mut rows, new + 1, new), Err(error));
@@ -296,11 +274,7 @@ fn a_damaged_inclusion_proof_is_refused() {
                 // binds the size only as far. All else is refused.
                 let other = size ^ 1 << bit;
                 let taken = verify_inclusion(leaf, number, other, &proof, root).is_ok();
-                assert_eq!(
-                    taken,
-                    path(number, other) == path(number, size),
-                    "{number}: {other}"
-                );
+                assert_eq!(taken, path(number, other) == path(number, size), "{number}: {other}");
             }
         }
     }
@@ -330,18 +304,10 @@ fn a_damaged_consistency_proof_is_refused() {
                 let parts_here = parts(old, new, true);
                 let other = old ^ 1 << bit;
                 let taken = verify_consistency(other, old_root, new, new_root, &proof).is_ok();
-                assert_eq!(
-                    taken,
-                    parts(other, new, true) == parts_here,
-                    "{other} to {new}"
-                );
+                assert_eq!(taken, parts(other, new, true) == parts_here, "{other} to {new}");
                 let other = new ^ 1 << bit;
                 let taken = verify_consistency(old, old_root, other, new_root, &proof).is_ok();
-                assert_eq!(
-                    taken,
-                    parts(old, other, true) == parts_here,
-                    "{old} to {other}"
-                );
+                assert_eq!(taken, parts(old, other, true) == parts_here, "{old} to {other}");
             }
         }
     }
@@ -351,22 +317,10 @@ fn a_damaged_consistency_proof_is_refused() {
 fn the_empty_tree_comes_before_every_other_and_holds_nothing() {
     let [some, other] = [Hash([1; 32]), Hash([2; 32])];
     assert_eq!(verify_consistency(0, empty_root(), 5, some, &[]), Ok(()));
-    assert_eq!(
-        verify_consistency(0, empty_root(), 0, empty_root(), &[]),
-        Ok(())
-    );
-    assert_eq!(
-        verify_consistency(0, some, 5, other, &[]),
-        Err(ProofError::OldRoot)
-    );
-    assert_eq!(
-        verify_consistency(0, some, 0, some, &[]),
-        Err(ProofError::OldRoot)
-    );
-    assert_eq!(
-        verify_consistency(0, empty_root(), 0, some, &[]),
-        Err(ProofError::Root)
-    );
+    assert_eq!(verify_consistency(0, empty_root(), 0, empty_root(), &[]), Ok(()));
+    assert_eq!(verify_consistency(0, some, 5, other, &[]), Err(ProofError::OldRoot));
+    assert_eq!(verify_consistency(0, some, 0, some, &[]), Err(ProofError::OldRoot));
+    assert_eq!(verify_consistency(0, empty_root(), 0, some, &[]), Err(ProofError::Root));
     let long = Err(ProofError::Length(1));
     assert_eq!(verify_consistency(0, empty_root(), 5, some, &[other]), long);
     assert_eq!(verify_consistency(5, some, 5, some, &[other]), long);
@@ -387,12 +341,7 @@ impl Written {
         for leaf in leaves {
             self.tree.push(*leaf, &mut full);
             for tile in full.drain(..) {
-                assert_eq!(
-                    self.tiles.insert(tile.id, tile.bytes),
-                    None,
-                    "{:?} twice",
-                    tile.id
-                );
+                assert_eq!(self.tiles.insert(tile.id, tile.bytes), None, "{:?} twice", tile.id);
             }
         }
     }
@@ -411,12 +360,7 @@ fn tiles_equal_those_computed_from_all_leaves() {
     let mut written = Written::default();
     written.push_all(&rows.0[0]);
     assert_eq!(written.tiles.len(), 273 + 1);
-    assert!(
-        written
-            .tiles
-            .values()
-            .all(|bytes| bytes.len() == TILE_BYTES)
-    );
+    assert!(written.tiles.values().all(|bytes| bytes.len() == TILE_BYTES));
     assert_eq!(written.tiles, rows.tiles());
     assert_eq!(written.tree.root(), rows.root(TILED));
 }
@@ -432,10 +376,7 @@ fn tiles_equal_those_of_another_implementation() {
         .iter()
         .filter(|tile| tile.width() == 256)
         .map(|tile| {
-            let id = TileId {
-                level: tile.level(),
-                index: tile.level_index(),
-            };
+            let id = TileId { level: tile.level(), index: tile.level_index() };
             (id, tile.read_data(&stored).expect("in memory"))
         })
         .collect();
@@ -447,13 +388,8 @@ fn a_restored_writer_goes_on_as_if_it_had_not_stopped() {
     let rows = Rows::of(TILED);
     let all = &rows.0[0];
     let tiles = rows.tiles();
-    let sizes = [
-        0, 1, 2, 100, 255, 256, 257, 511, 512, 513, 10_000, 65_279, 65_280, 65_535,
-    ];
-    for size in sizes
-        .into_iter()
-        .chain([65_536, 65_537, 65_791, 65_792, 66_000, TILED])
-    {
+    let sizes = [0, 1, 2, 100, 255, 256, 257, 511, 512, 513, 10_000, 65_279, 65_280, 65_535];
+    for size in sizes.into_iter().chain([65_536, 65_537, 65_791, 65_792, 66_000, TILED]) {
         let (before, after) = all.split_at(index(size));
         let mut written = Written::default();
         written.push_all(before);
@@ -464,10 +400,7 @@ fn a_restored_writer_goes_on_as_if_it_had_not_stopped() {
         assert_eq!(restored, written.tree, "{size}");
         assert_eq!(restored.root(), rows.root(size), "{size}");
         assert_eq!(*restored.frontier(), written.tree.frontier().clone());
-        let mut next = Written {
-            tree: restored,
-            tiles: written.tiles,
-        };
+        let mut next = Written { tree: restored, tiles: written.tiles };
         next.push_all(after);
         assert_eq!(next.tiles, tiles, "{size}");
         assert_eq!(next.tree.root(), rows.root(TILED), "{size}");
@@ -480,28 +413,20 @@ fn proofs_made_from_tiles_are_those_made_from_all_hashes() {
     let mut written = Written::default();
     written.push_all(&rows.0[0]);
     let mut source = written.source();
-    let sizes = [
-        1, 2, 255, 256, 257, 513, 40_000, 65_535, 65_536, 65_537, 65_793, 69_999, TILED,
-    ];
+    let sizes = [1, 2, 255, 256, 257, 513, 40_000, 65_535, 65_536, 65_537, 65_793, 69_999, TILED];
     for size in sizes {
         let root = rows.root(size);
         let some = (0..size).step_by(1_009);
         for number in some.chain([size / 2, size - 1]) {
             let proof = inclusion_proof(&mut source, number, size).expect("in the tree");
-            assert_eq!(
-                Ok(&proof),
-                inclusion_proof(&mut rows, number, size).as_ref()
-            );
+            assert_eq!(Ok(&proof), inclusion_proof(&mut rows, number, size).as_ref());
             let leaf = rows.0[0][index(number)];
             assert_eq!(verify_inclusion(leaf, number, size, &proof, root), Ok(()));
         }
         for old in sizes.into_iter().filter(|old| *old <= size) {
             let proof = consistency_proof(&mut source, old, size).expect("in the tree");
             assert_eq!(Ok(&proof), consistency_proof(&mut rows, old, size).as_ref());
-            assert_eq!(
-                verify_consistency(old, rows.root(old), size, root, &proof),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old, rows.root(old), size, root, &proof), Ok(()));
         }
     }
 }
@@ -515,25 +440,15 @@ fn a_source_answers_for_the_complete_subtrees_and_no_others() {
     for height in 0..70_u32 {
         let complete = TILED.checked_shr(height).unwrap_or(0);
         for number in (0..complete).step_by(97).chain(complete.checked_sub(1)) {
-            assert_eq!(
-                source.hash(height, number).ok(),
-                rows.hash(height, number).ok()
-            );
+            assert_eq!(source.hash(height, number).ok(), rows.hash(height, number).ok());
         }
         for number in [complete, complete + 1, u64::MAX] {
-            let missing = TileError::Missing {
-                height,
-                index: number,
-                size: TILED,
-            };
+            let missing = TileError::Missing { height, index: number, size: TILED };
             assert_eq!(source.hash(height, number), Err(missing));
         }
     }
     let larger = inclusion_proof(&mut source, 3, TILED + 1);
-    assert!(matches!(
-        larger,
-        Err(ProveError::Source(TileError::Missing { .. }))
-    ));
+    assert!(matches!(larger, Err(ProveError::Source(TileError::Missing { .. }))));
     assert!(inclusion_proof(&mut source, u64::MAX - 1, u64::MAX).is_err());
     assert!(consistency_proof(&mut source, u64::MAX - 1, u64::MAX).is_err());
 }
@@ -543,14 +458,8 @@ fn a_tile_that_is_gone_or_damaged_is_named() {
     let mut written = Written::default();
     written.push_all(&leaves(600));
     let id = TileId { level: 0, index: 1 };
-    let whole = written
-        .tiles
-        .insert(id, vec![0; TILE_BYTES - 1])
-        .expect("written");
-    let malformed = TileError::Malformed {
-        id,
-        bytes: TILE_BYTES - 1,
-    };
+    let whole = written.tiles.insert(id, vec![0; TILE_BYTES - 1]).expect("written");
+    let malformed = TileError::Malformed { id, bytes: TILE_BYTES - 1 };
     let read = |id: TileId| written.tiles.get(&id).cloned().ok_or(id);
     let tail = &leaves(600)[512..];
     assert_eq!(TileWriter::restore(600, tail, read), Err(malformed));
@@ -561,15 +470,9 @@ fn a_tile_that_is_gone_or_damaged_is_named() {
     assert_eq!(written.source().hash(0, 511), Err(gone));
     written.tiles.insert(id, whole);
     let read = |id: TileId| written.tiles.get(&id).cloned().ok_or(id);
-    let short = TileError::Leaves {
-        given: 87,
-        size: 600,
-    };
+    let short = TileError::Leaves { given: 87, size: 600 };
     assert_eq!(TileWriter::restore(600, &tail[1..], read), Err(short));
-    assert_eq!(
-        TileWriter::restore(600, tail, read),
-        Ok(written.tree.clone())
-    );
+    assert_eq!(TileWriter::restore(600, tail, read), Ok(written.tree.clone()));
 }
 
 fn hashes() -> impl Strategy<Value = Vec<Hash>> {

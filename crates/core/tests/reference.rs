@@ -30,10 +30,7 @@ const BEYOND_THE_MODEL: [Kind; 5] = [
 /// Histories per line of the digest file.
 const BLOCK: u64 = 100;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the comparison is told where and how much"
-)]
+#[expect(clippy::disallowed_methods, reason = "the comparison is told where and how much")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -58,28 +55,16 @@ fn history(seed: u64) -> (String, String, u64) {
     for (op, accepted) in &history.ops {
         writeln!(given, "{op}").expect("a string");
         let before = world.entries.len();
-        assert_eq!(
-            world.apply(op),
-            *accepted,
-            "the same command ends the same way"
-        );
+        assert_eq!(world.apply(op), *accepted, "the same command ends the same way");
         writeln!(wanted, "{}", if *accepted { "." } else { "!" }).expect("a string");
         wanted.push_str(&world.text(before));
     }
     given.push_str("end\n");
-    let mut balances: Vec<_> = world
-        .balances()
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let mut balances: Vec<_> = world.balances().split_whitespace().map(str::to_owned).collect();
     balances.sort_unstable();
     let state = world.campaign.state.name();
     writeln!(wanted, "= {} {state}", balances.join(" ")).expect("a string");
-    (
-        given,
-        wanted,
-        u64::try_from(world.entries.len()).expect("small"),
-    )
+    (given, wanted, u64::try_from(world.entries.len()).expect("small"))
 }
 
 fn digest_of(from: u64) -> String {
@@ -114,10 +99,7 @@ fn the_fold_agrees_with_the_model_entry_by_entry() {
     let number = |name: &str, default: u64| {
         setting(name).map_or(default, |text| text.parse().expect("a number"))
     };
-    let (histories, first) = (
-        number("SPONSORHUB_HISTORIES", 500),
-        number("SPONSORHUB_SEED", 1),
-    );
+    let (histories, first) = (number("SPONSORHUB_HISTORIES", 500), number("SPONSORHUB_SEED", 1));
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference_driver.py");
     let mut python = Command::new("python3")
         .args([driver.as_os_str(), model.as_ref()])
@@ -143,30 +125,17 @@ fn the_fold_agrees_with_the_model_entry_by_entry() {
     for (seed, given, wanted) in &wanted {
         compare(*seed, given, wanted, &mut lines);
     }
-    assert!(
-        python.wait().expect("ends").success(),
-        "the model ends well"
-    );
+    assert!(python.wait().expect("ends").success(), "the model ends well");
     let last = first + histories - 1;
     let unseen: Vec<_> = Kind::ALL
         .iter()
         .filter(|kind| !BEYOND_THE_MODEL.contains(kind))
-        .filter(|kind| {
-            !answered
-                .iter()
-                .any(|line| line.split(' ').next() == Some(kind.name()))
-        })
+        .filter(|kind| !answered.iter().any(|line| line.split(' ').next() == Some(kind.name())))
         .collect();
-    assert!(
-        unseen.is_empty(),
-        "no history had an entry of kind {unseen:?}"
-    );
+    assert!(unseen.is_empty(), "no history had an entry of kind {unseen:?}");
     let ended = |state: &str| answered.iter().filter(|line| line.ends_with(state)).count();
     let (paid_out, cancelled) = (ended(" paid_out"), ended(" cancelled"));
-    assert!(
-        paid_out > 0 && cancelled > 0,
-        "{paid_out} paid out, {cancelled} cancelled"
-    );
+    assert!(paid_out > 0 && cancelled > 0, "{paid_out} paid out, {cancelled} cancelled");
     let refused = answered.iter().filter(|line| *line == "!").count();
     writeln!(
         out,

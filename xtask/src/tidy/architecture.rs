@@ -65,11 +65,7 @@ fn kind(span: &str) -> Kind {
     if span.starts_with('/') || span.contains("://") || span.contains([' ', '{', '*']) {
         Kind::Other
     } else if span.contains('/') {
-        if span.chars().all(plain) {
-            Kind::Path
-        } else {
-            Kind::Other
-        }
+        if span.chars().all(plain) { Kind::Path } else { Kind::Other }
     } else if FILES.iter().any(|ending| span.ends_with(ending)) {
         Kind::File
     } else if span.contains('-') {
@@ -81,24 +77,18 @@ fn kind(span: &str) -> Kind {
 
 /// Names in a code span that are written like types: a capital first, a small letter somewhere.
 fn type_names(span: &str) -> impl Iterator<Item = &str> {
-    span.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|name| {
-            name.starts_with(|c: char| c.is_ascii_uppercase())
-                && name.contains(|c: char| c.is_ascii_lowercase())
-                && !name.contains('_')
-        })
+    span.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|name| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.contains(|c: char| c.is_ascii_lowercase())
+            && !name.contains('_')
+    })
 }
 
 /// Code spans outside fenced blocks, with their lines.
 fn spans(text: &str) -> Vec<(usize, &str)> {
     let mut spans = Vec::new();
     for (number, line) in outside_fences(text) {
-        spans.extend(
-            line.split('`')
-                .skip(1)
-                .step_by(2)
-                .map(|span| (number, span)),
-        );
+        spans.extend(line.split('`').skip(1).step_by(2).map(|span| (number, span)));
     }
     spans
 }
@@ -130,11 +120,7 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let source = "// Ghost\nstruct Ledger; const S: &str = \"Phantom\";";
-        names(&Tree::of(&[
-            (PATH, text),
-            ("crates/core/src/ledger.rs", source),
-        ]))
-        .problems
+        names(&Tree::of(&[(PATH, text), ("crates/core/src/ledger.rs", source)])).problems
     }
 
     #[test]
@@ -148,10 +134,7 @@ mod tests {
 
     #[test]
     fn a_type_that_is_in_no_source_is_found_also_inside_an_expression() {
-        assert_eq!(
-            problems("`Ledger` `Vec<Gone>` `Gone::new()` `Ghost` `Phantom`").len(),
-            5
-        );
+        assert_eq!(problems("`Ledger` `Vec<Gone>` `Gone::new()` `Ghost` `Phantom`").len(), 5);
         assert_eq!(problems("`Ledger::head`"), Vec::<String>::new());
     }
 
@@ -163,9 +146,6 @@ mod tests {
 
     #[test]
     fn the_document_must_be_there() {
-        assert_eq!(
-            names(&Tree::of(&[])).problems,
-            ["ARCHITECTURE.md is missing"]
-        );
+        assert_eq!(names(&Tree::of(&[])).problems, ["ARCHITECTURE.md is missing"]);
     }
 }

@@ -12,10 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sponsorhub-core", &[]),
     ("sponsorhub-store", &["sponsorhub-core"]),
     ("sponsorhub-app", &["sponsorhub-core", "sponsorhub-store"]),
-    (
-        "sponsorhub-providers",
-        &["sponsorhub-core", "sponsorhub-app"],
-    ),
+    ("sponsorhub-providers", &["sponsorhub-core", "sponsorhub-app"]),
     ("sponsorhub-sandbox", &[]),
     (
         "sponsorhub",
@@ -27,23 +24,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sponsorhub-sandbox",
         ],
     ),
-    (
-        "sponsorhub-simulation",
-        &["sponsorhub-core", "sponsorhub-store", "sponsorhub-app"],
-    ),
+    ("sponsorhub-simulation", &["sponsorhub-core", "sponsorhub-store", "sponsorhub-app"]),
     ("xtask", &["sponsorhub-core"]),
 ];
 
 const ASYNC: &[&str] = &["tokio", "futures", "async-trait"];
 const DATABASES: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx", "tokio-postgres"];
-const HTTP: &[&str] = &[
-    "axum",
-    "axum-extra",
-    "hyper",
-    "reqwest",
-    "tower",
-    "tower-http",
-];
+const HTTP: &[&str] = &["axum", "axum-extra", "hyper", "reqwest", "tower", "tower-http"];
 const CHANCE: &[&str] = &["rand", "getrandom", "uuid", "chrono"];
 
 /// What a package may not use outside its tests, and so cannot know.
@@ -56,25 +43,15 @@ const FORBIDDEN: &[(&str, &[&[&str]])] = &[
 ];
 
 fn names(package: &Value) -> impl Iterator<Item = (&str, bool)> {
-    let dependencies = package["dependencies"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
     dependencies.iter().filter_map(|dependency| {
-        Some((
-            dependency["name"].as_str()?,
-            dependency["kind"].as_str() == Some("dev"),
-        ))
+        Some((dependency["name"].as_str()?, dependency["kind"].as_str() == Some("dev")))
     })
 }
 
 fn packages(metadata: &Value) -> Vec<(&str, &Value)> {
-    let packages = metadata["packages"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    packages
-        .iter()
-        .filter_map(|package| Some((package["name"].as_str()?, package)))
-        .collect()
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    packages.iter().filter_map(|package| Some((package["name"].as_str()?, package))).collect()
 }
 
 /// Edges between packages of the workspace.
@@ -96,10 +73,7 @@ pub(super) fn between_packages(metadata: &Value) -> Report {
             }
         }
     }
-    Report::new(
-        format!("{} packages, {edges} edges", packages.len()),
-        problems,
-    )
+    Report::new(format!("{} packages, {edges} edges", packages.len()), problems)
 }
 
 /// Crates of others that a package of ours must do without.
@@ -113,9 +87,8 @@ pub(super) fn external(metadata: &Value) -> Report {
             let listed =
                 forbidden.is_some_and(|(_, groups)| groups.iter().any(|group| group.contains(&to)));
             if listed && !for_tests {
-                problems.push(format!(
-                    "{from} may not depend on {to}: it must not know such things"
-                ));
+                problems
+                    .push(format!("{from} may not depend on {to}: it must not know such things"));
             }
         }
     }
@@ -196,10 +169,7 @@ mod tests {
         for kind in [Value::Null, json!("dev"), json!("build")] {
             let bad = metadata("xtask", "sponsorhub-store", &kind);
             let report = between_packages(&bad);
-            assert_eq!(
-                report.problems,
-                ["xtask may not depend on sponsorhub-store"]
-            );
+            assert_eq!(report.problems, ["xtask may not depend on sponsorhub-store"]);
             let fine = metadata("xtask", "sponsorhub-core", &kind);
             assert!(between_packages(&fine).problems.is_empty());
         }
@@ -221,10 +191,7 @@ mod tests {
 
     #[test]
     fn the_ledger_may_not_import_what_builds_on_it() {
-        for text in [
-            "use crate::rollup::Cut;",
-            "fn a() { crate::payout::plan(); }",
-        ] {
+        for text in ["use crate::rollup::Cut;", "fn a() { crate::payout::plan(); }"] {
             let tree = Tree::of(&[("crates/core/src/ledger/fold.rs", text)]);
             assert_eq!(inside_core(&tree).problems.len(), 1, "{text}");
         }

@@ -18,9 +18,7 @@ pub(super) fn cited(tree: &Tree) -> Report {
     let listed = listed(tree.text(PATH).unwrap_or_default());
     let mut problems = Vec::new();
     if listed.is_empty() {
-        problems.push(format!(
-            "{PATH} has no table of invariants under a heading of that name"
-        ));
+        problems.push(format!("{PATH} has no table of invariants under a heading of that name"));
     }
     let cited = cited_by_tests(tree);
     for (number, line) in &listed {
@@ -30,10 +28,7 @@ pub(super) fn cited(tree: &Tree) -> Report {
             problems.push(format!("{PATH}:{line}: no test cites INV-{number}"));
         }
     }
-    Report::new(
-        format!("{} listed, {} cited", listed.len(), cited.len()),
-        problems,
-    )
+    Report::new(format!("{} listed, {} cited", listed.len(), cited.len()), problems)
 }
 
 /// Invariants in tables under a heading that speaks of invariants, with the line of each.
@@ -55,9 +50,7 @@ fn listed(text: &str) -> BTreeMap<u32, usize> {
 /// The numbers of all `INV-n` in a text.
 fn numbers(text: &str) -> impl Iterator<Item = u32> {
     text.split("INV-").skip(1).filter_map(|rest| {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest[..end].parse().ok()
     })
 }
@@ -78,8 +71,7 @@ fn cited_by_tests(tree: &Tree) -> BTreeSet<u32> {
     for (path, text, tests) in &parsed {
         let stem = path.trim_end_matches(".rs");
         let is_module = modules.iter().any(|module| {
-            stem.strip_prefix(module)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            stem.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
         if is_test_file(path) || is_module {
             cited.extend(numbers(text));
@@ -182,21 +174,14 @@ mod tests {
         ] {
             assert_eq!(problems("crates/core/src/a.rs", text), expected, "{text}");
         }
-        assert_eq!(
-            problems("xtask/tests/a.rs", "// INV-1"),
-            expected,
-            "a sample"
-        );
+        assert_eq!(problems("xtask/tests/a.rs", "// INV-1"), expected, "a sample");
     }
 
     #[test]
     fn a_test_module_function_or_file_cites() {
         for (path, text) in [
             ("a/src/b.rs", "#[cfg(test)]\nmod tests {\n// INV-1\n}"),
-            (
-                "a/src/b.rs",
-                "mod c {\n#[cfg(all(test, unix))]\nmod tests {\n// INV-1\n}\n}",
-            ),
+            ("a/src/b.rs", "mod c {\n#[cfg(all(test, unix))]\nmod tests {\n// INV-1\n}\n}"),
             ("a/src/b.rs", "/// INV-1\n#[test]\nfn sums() {}"),
             ("a/tests/b.rs", "// INV-1"),
         ] {
@@ -223,9 +208,6 @@ mod tests {
     fn a_missing_table_and_an_unknown_number_are_found() {
         assert_eq!(cited(&Tree::of(&[(PATH, "# A\n")])).problems.len(), 1);
         let tree = Tree::of(&[(PATH, "# Invariants\n| INV-16 |\n")]);
-        assert_eq!(
-            cited(&tree).problems,
-            ["ARCHITECTURE.md:2: there is no INV-16"]
-        );
+        assert_eq!(cited(&tree).problems, ["ARCHITECTURE.md:2: there is no INV-16"]);
     }
 }

@@ -22,25 +22,14 @@ pub(super) fn resolve(tree: &Tree) -> Report {
 }
 
 fn broken(tree: &Tree, from: &str, target: &str) -> Option<&'static str> {
-    let (file, heading) = target
-        .split_once('#')
-        .map_or((target, None), |(f, h)| (f, Some(h)));
-    let path = if file.is_empty() {
-        from.to_owned()
-    } else {
-        joined(from, file)?
-    };
+    let (file, heading) = target.split_once('#').map_or((target, None), |(f, h)| (f, Some(h)));
+    let path = if file.is_empty() { from.to_owned() } else { joined(from, file)? };
     if !tree.has(&path) {
         return Some("no such file");
     }
     let heading = heading.filter(|_| path.rsplit('.').next() == Some("md"))?;
-    let known = tree
-        .text(&path)?
-        .lines()
-        .filter_map(|line| line.strip_prefix('#'));
-    let found = known
-        .map(|line| slug(line.trim_start_matches('#')))
-        .any(|slug| slug == heading);
+    let known = tree.text(&path)?.lines().filter_map(|line| line.strip_prefix('#'));
+    let found = known.map(|line| slug(line.trim_start_matches('#'))).any(|slug| slug == heading);
     if found { None } else { Some("no such heading") }
 }
 
@@ -61,13 +50,7 @@ fn joined(from: &str, target: &str) -> Option<String> {
 /// How a heading is addressed: lower case, blanks as hyphens, no punctuation.
 fn slug(heading: &str) -> String {
     let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
-    heading
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter(kept)
-        .collect::<String>()
-        .replace(' ', "-")
+    heading.trim().to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
 }
 
 /// Targets of `[text](target)` and `[text]: target` outside code, with their lines.
@@ -125,10 +108,7 @@ mod tests {
 
     #[test]
     fn a_link_to_nothing_is_found() {
-        assert_eq!(
-            problems("see\n[b](b.md)"),
-            ["docs/a.md:2: b.md: no such file"]
-        );
+        assert_eq!(problems("see\n[b](b.md)"), ["docs/a.md:2: b.md: no such file"]);
         assert_eq!(problems("[b]: ../b.md").len(), 1);
         assert_eq!(problems("[b](adr/README.md#whatever)").len(), 1);
         assert_eq!(problems("[b](#whatever)").len(), 1);

@@ -25,18 +25,13 @@ pub(super) fn numbered_and_paired(tree: &Tree) -> Report {
         unpaired(&sqlite, &postgres, POSTGRES);
         unpaired(&postgres, &sqlite, SQLITE);
     }
-    Report::new(
-        format!("{} sqlite, {} postgres", sqlite.len(), postgres.len()),
-        problems,
-    )
+    Report::new(format!("{} sqlite, {} postgres", sqlite.len(), postgres.len()), problems)
 }
 
 fn check_numbers(folder: &str, names: &[&str], problems: &mut Vec<String>) {
     for (index, name) in names.iter().enumerate() {
         let expected = format!("{:04}_", index + 1);
-        let rest = name
-            .strip_prefix(&expected)
-            .and_then(|rest| rest.strip_suffix(".sql"));
+        let rest = name.strip_prefix(&expected).and_then(|rest| rest.strip_suffix(".sql"));
         let is_named = |rest: &str| {
             !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
         };
@@ -71,10 +66,7 @@ mod tests {
         let other = "crates/store/migrations/postgres/0001_ledger.sql";
         assert!(problems(&[one, other]).is_empty());
         let more = "crates/store/migrations/sqlite/0002_clicks.sql";
-        assert_eq!(
-            problems(&[one, other, more]),
-            [format!("{POSTGRES} has no 0002_clicks.sql")]
-        );
+        assert_eq!(problems(&[one, other, more]), [format!("{POSTGRES} has no 0002_clicks.sql")]);
         let renamed = "crates/store/migrations/postgres/0001_entries.sql";
         assert_eq!(problems(&[one, renamed]).len(), 2);
     }

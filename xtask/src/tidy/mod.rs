@@ -32,10 +32,7 @@ struct Report {
 
 impl Report {
     fn new(looked_at: String, problems: Vec<String>) -> Self {
-        Self {
-            looked_at,
-            problems,
-        }
+        Self { looked_at, problems }
     }
 }
 
@@ -50,10 +47,7 @@ pub(crate) fn run(root: &Path) -> Result<Outcome> {
 fn check(tree: &Tree, metadata: &Value) -> Vec<(&'static str, Report)> {
     vec![
         ("edges between crates", edges::between_packages(metadata)),
-        (
-            "dependencies a crate may not have",
-            edges::external(metadata),
-        ),
+        ("dependencies a crate may not have", edges::external(metadata)),
         ("edges inside the core", edges::inside_core(tree)),
         ("lengths", source::lengths(tree)),
         ("unfinished work", source::unfinished(tree)),
@@ -67,11 +61,7 @@ fn check(tree: &Tree, metadata: &Value) -> Vec<(&'static str, Report)> {
 
 fn print(reports: &[(&str, Report)]) -> bool {
     for (name, report) in reports {
-        let verdict = if report.problems.is_empty() {
-            "ok "
-        } else {
-            "BAD"
-        };
+        let verdict = if report.problems.is_empty() { "ok " } else { "BAD" };
         println!("{verdict} {name} ({})", report.looked_at);
         for problem in &report.problems {
             println!("      {problem}");
@@ -87,10 +77,7 @@ mod tests {
     #[test]
     fn one_problem_fails_the_whole() {
         let fine = ("a", Report::new("1 file".into(), vec![]));
-        let bad = (
-            "b",
-            Report::new("1 file".into(), vec!["x.rs:1: too long".into()]),
-        );
+        let bad = ("b", Report::new("1 file".into(), vec!["x.rs:1: too long".into()]));
         assert!(print(&[fine]));
         assert!(!print(&[("a", Report::default()), bad]));
     }
@@ -104,13 +91,6 @@ mod tests {
             .filter(|(_, report)| !report.problems.is_empty())
             .map(|(name, _)| *name)
             .collect();
-        assert_eq!(
-            bad,
-            [
-                "ARCHITECTURE.md names",
-                "invariants cited by tests",
-                "migrations"
-            ]
-        );
+        assert_eq!(bad, ["ARCHITECTURE.md names", "invariants cited by tests", "migrations"]);
     }
 }

@@ -20,11 +20,7 @@ pub(super) fn lengths(tree: &Tree) -> Report {
     for (path, text) in tree.ending(".rs") {
         files += 1;
         let lines = text.lines().count();
-        let most = if is_test_file(path) {
-            TEST_FILE_MAX
-        } else {
-            FILE_MAX
-        };
+        let most = if is_test_file(path) { TEST_FILE_MAX } else { FILE_MAX };
         if lines > most {
             problems.push(format!("{path}: {lines} lines, at most {most}"));
         }
@@ -79,37 +75,25 @@ fn collect_functions(tokens: TokenStream, found: &mut Vec<Function>) {
         if let Some(TokenTree::Group(body)) = body {
             let line = name.span().start().line;
             let lines = body.span_close().end().line - line + 1;
-            found.push(Function {
-                name: name.to_string(),
-                line,
-                lines,
-            });
+            found.push(Function { name: name.to_string(), line, lines });
         }
     }
 }
 
 /// Words that mark unfinished work, put together here so that this file is not found.
-const UNFINISHED: [&str; 3] = [
-    concat!("FIX", "ME"),
-    concat!("to", "do!("),
-    concat!("unimple", "mented!("),
-];
+const UNFINISHED: [&str; 3] =
+    [concat!("FIX", "ME"), concat!("to", "do!("), concat!("unimple", "mented!(")];
 
 /// Marks of unfinished work in sources and documents.
 pub(super) fn unfinished(tree: &Tree) -> Report {
     let mut problems = Vec::new();
     let mut files = 0;
-    for (path, text) in [".rs", ".sql", ".md", ".toml"]
-        .into_iter()
-        .flat_map(|e| tree.ending(e))
-    {
+    for (path, text) in [".rs", ".sql", ".md", ".toml"].into_iter().flat_map(|e| tree.ending(e)) {
         files += 1;
         for (index, line) in text.lines().enumerate() {
             for word in UNFINISHED.into_iter().filter(|word| line.contains(word)) {
                 let number = index + 1;
-                problems.push(format!(
-                    "{path}:{number}: {word} — finish it or file an issue"
-                ));
+                problems.push(format!("{path}:{number}: {word} — finish it or file an issue"));
             }
         }
     }
@@ -136,10 +120,7 @@ mod tests {
         ];
         for text in inside {
             let found = problems("a.rs", &text);
-            assert!(
-                found.iter().any(|line| line.contains("fn long: 71 lines")),
-                "{found:?}"
-            );
+            assert!(found.iter().any(|line| line.contains("fn long: 71 lines")), "{found:?}");
         }
         let fits = format!("fn fits() {{\n{}}}\n", "    // a line\n".repeat(68));
         assert_eq!(problems("a.rs", &fits), Vec::<String>::new());
@@ -148,10 +129,7 @@ mod tests {
     #[test]
     fn pointers_and_declarations_are_no_functions() {
         let text = "type F = fn(u8) -> u8; trait T { fn a(&self); fn b(&self) { self.a() } }";
-        assert_eq!(
-            lengths(&Tree::of(&[("a.rs", text)])).looked_at,
-            "1 files, 1 functions"
-        );
+        assert_eq!(lengths(&Tree::of(&[("a.rs", text)])).looked_at, "1 files, 1 functions");
     }
 
     #[test]
@@ -159,10 +137,7 @@ mod tests {
         let text = "// a line\n".repeat(501);
         assert_eq!(problems("crates/core/src/fold.rs", &text).len(), 1);
         assert!(problems("crates/core/tests/fold.rs", &text).is_empty());
-        assert_eq!(
-            problems("crates/core/tests/fold.rs", &"//\n".repeat(801)).len(),
-            1
-        );
+        assert_eq!(problems("crates/core/tests/fold.rs", &"//\n".repeat(801)).len(), 1);
     }
 
     #[test]
@@ -178,10 +153,6 @@ mod tests {
                 assert!(unfinished(&tree).problems[0].starts_with(&format!("{path}:2: ")));
             }
         }
-        assert!(
-            unfinished(&Tree::of(&[("a.rs", "// done\n")]))
-                .problems
-                .is_empty()
-        );
+        assert!(unfinished(&Tree::of(&[("a.rs", "// done\n")])).problems.is_empty());
     }
 }

@@ -53,9 +53,7 @@ impl Tree {
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
-        Self {
-            files: files.iter().map(owned).collect(),
-        }
+        Self { files: files.iter().map(owned).collect() }
     }
 
     /// Paths and texts of files with this ending, in order.
@@ -85,18 +83,13 @@ impl Tree {
 
     /// Whether any file has that name.
     pub(super) fn has_named(&self, name: &str) -> bool {
-        self.files
-            .keys()
-            .any(|path| path.rsplit('/').next() == Some(name))
+        self.files.keys().any(|path| path.rsplit('/').next() == Some(name))
     }
 
     /// Names of the files directly in a folder.
     pub(super) fn names_in(&self, folder: &str) -> Vec<&str> {
         let prefix = format!("{folder}/");
-        let names = self
-            .files
-            .keys()
-            .filter_map(|path| path.strip_prefix(&prefix));
+        let names = self.files.keys().filter_map(|path| path.strip_prefix(&prefix));
         names.filter(|name| !name.contains('/')).collect()
     }
 }
@@ -115,10 +108,7 @@ mod tests {
     #[test]
     fn this_workspace_is_read_without_its_build_folder() {
         let tree = Tree::load(&workspace_root()).expect("readable");
-        assert!(
-            tree.text("xtask/src/tidy/tree.rs")
-                .is_some_and(|text| text.contains("Tree"))
-        );
+        assert!(tree.text("xtask/src/tidy/tree.rs").is_some_and(|text| text.contains("Tree")));
         assert!(tree.has("xtask/src/") && tree.has(".cargo/config.toml"));
         assert!(!tree.has("target") && !tree.has(".git") && !tree.has("xtask/sr"));
     }
@@ -128,11 +118,7 @@ mod tests {
         for path in ["crates/core/tests/fold.rs", "a/tests.rs", "a/fold_tests.rs"] {
             assert!(is_test_file(path), "{path}");
         }
-        for path in [
-            "crates/core/src/fold.rs",
-            "a/contests.rs",
-            "a/tests_of_time.rs",
-        ] {
+        for path in ["crates/core/src/fold.rs", "a/contests.rs", "a/tests_of_time.rs"] {
             assert!(!is_test_file(path), "{path}");
         }
     }

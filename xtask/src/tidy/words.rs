@@ -42,18 +42,8 @@ const SYNONYMS: &[Synonym] = &[
         because: "the person who shares the link has one name",
         except: WIRES,
     },
-    Synonym {
-        word: "advertiser",
-        say: "brand",
-        because: "who pays has one name",
-        except: WIRES,
-    },
-    Synonym {
-        word: "merchant",
-        say: "brand",
-        because: "who pays has one name",
-        except: WIRES,
-    },
+    Synonym { word: "advertiser", say: "brand", because: "who pays has one name", except: WIRES },
+    Synonym { word: "merchant", say: "brand", because: "who pays has one name", except: WIRES },
     Synonym {
         word: "chargeback",
         say: "dispute (of a deposit) or claw-back (from a creator)",
@@ -87,23 +77,15 @@ const SELF: &str = "xtask/src/tidy/words.rs";
 pub(super) fn one_word_per_thing(tree: &Tree) -> Report {
     let mut problems = Vec::new();
     let mut files = 0;
-    for (path, text) in [".rs", ".sql", ".md", ".toml"]
-        .into_iter()
-        .flat_map(|e| tree.ending(e))
-    {
+    for (path, text) in [".rs", ".sql", ".md", ".toml"].into_iter().flat_map(|e| tree.ending(e)) {
         if path == SELF {
             continue;
         }
         files += 1;
         for (index, line) in text.lines().enumerate() {
             for synonym in words(line).iter().filter_map(|word| synonym(word, path)) {
-                let Synonym {
-                    word, say, because, ..
-                } = synonym;
-                problems.push(format!(
-                    "{path}:{}: {word}: say {say}; {because}",
-                    index + 1
-                ));
+                let Synonym { word, say, because, .. } = synonym;
+                problems.push(format!("{path}:{}: {word}: say {say}; {because}", index + 1));
             }
         }
     }
@@ -140,9 +122,7 @@ mod tests {
     use super::*;
 
     fn problems(path: &str, text: &str) -> usize {
-        one_word_per_thing(&Tree::of(&[(path, text)]))
-            .problems
-            .len()
+        one_word_per_thing(&Tree::of(&[(path, text)])).problems.len()
     }
 
     #[test]
@@ -166,10 +146,7 @@ mod tests {
 
     #[test]
     fn a_word_inside_another_word_is_not_found() {
-        assert_eq!(
-            problems("docs/a.md", "the merchantable advertisers-to-be"),
-            1
-        );
+        assert_eq!(problems("docs/a.md", "the merchantable advertisers-to-be"), 1);
         assert_eq!(problems("docs/a.md", "merchantable"), 0);
     }
 

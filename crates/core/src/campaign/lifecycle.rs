@@ -38,16 +38,7 @@ impl Draft {
         terms.check()?;
         let terms_hash = HEXLOWER.encode(&terms.hash());
         let Opening { id, brand, mode } = opening;
-        Ok(Self::opening(
-            id,
-            now,
-            CampaignOpened {
-                brand,
-                mode,
-                terms,
-                terms_hash,
-            },
-        ))
+        Ok(Self::opening(id, now, CampaignOpened { brand, mode, terms, terms_hash }))
     }
 
     /// Moves the campaign if an edge for `command` leaves its state.
@@ -55,14 +46,9 @@ impl Draft {
         let state = self.campaign().state;
         let Some(to) = state.after(command) else {
             let needs = needs(command);
-            return Err(Refusal::State {
-                command: command.name(),
-                needs,
-                state,
-            });
+            return Err(Refusal::State { command: command.name(), needs, state });
         };
-        self.append(None, CampaignStateChanged { cause, to })
-            .map(drop)
+        self.append(None, CampaignStateChanged { cause, to }).map(drop)
     }
 
     /// Funds a draft whose confirmed deposits cover the budget.
@@ -100,13 +86,7 @@ impl Draft {
             let latest = plus_days(self.now(), RUN_DAYS_MAX);
             let fits = terms.ends_at > self.now() && terms.ends_at <= latest;
             let fix = "a campaign ends after its launch and within 24 months of it";
-            need(
-                fits,
-                Refusal::Field {
-                    field: "terms.ends_at",
-                    fix,
-                },
-            )?;
+            need(fits, Refusal::Field { field: "terms.ends_at", fix })?;
         }
         self.go(Command::Launch, StateCause::Brand)
     }
@@ -135,13 +115,7 @@ impl Draft {
     pub fn complete(&mut self, cause: StateCause) -> Result<(), Refusal> {
         let ends_at = self.campaign().terms().ends_at;
         let due = cause != StateCause::EndsAt || self.now() >= ends_at;
-        need(
-            due,
-            Refusal::TooEarly {
-                what: "ending by `ends_at`",
-                after: ends_at,
-            },
-        )?;
+        need(due, Refusal::TooEarly { what: "ending by `ends_at`", after: ends_at })?;
         self.go(Command::Complete, cause)
     }
 
@@ -182,62 +156,26 @@ impl Draft {
         terms.check()?;
         let (campaign, now) = (self.campaign(), self.now());
         let state = campaign.state;
-        let open = matches!(
-            state,
-            State::Draft | State::Funded | State::Live | State::Paused
-        );
+        let open = matches!(state, State::Draft | State::Funded | State::Live | State::Paused);
         let needs = "draft, funded, live or paused";
-        need(
-            open,
-            Refusal::State {
-                command: "set_terms",
-                needs,
-                state,
-            },
-        )?;
+        need(open, Refusal::State { command: "set_terms", needs, state })?;
         let current = campaign.terms();
         if let Some(field) = current.frozen_difference(&terms) {
             let fix = "never changes within a campaign; open a new one";
             return Err(Refusal::Terms(TermsError { field, fix }));
         }
         let raised = terms.budget >= current.budget;
-        need(
-            raised,
-            Refusal::Terms(TermsError {
-                field: "budget",
-                fix: "may only be raised",
-            }),
-        )?;
-        let is_cut = current.rates.iter().any(|(name, rate)| {
-            terms
-                .rates
-                .get(name)
-                .is_none_or(|next| rate.is_cut_by(next))
-        });
-        let effective_at = if is_cut {
-            plus_days(now, current.notice_days)
-        } else {
-            now
-        };
-        let version = u32::try_from(campaign.versions.len())
-            .ok()
-            .and_then(|v| v.checked_add(1));
+        need(raised, Refusal::Terms(TermsError { field: "budget", fix: "may only be raised" }))?;
+        let is_cut = current
+            .rates
+            .iter()
+            .any(|(name, rate)| terms.rates.get(name).is_none_or(|next| rate.is_cut_by(next)));
+        let effective_at = if is_cut { plus_days(now, current.notice_days) } else { now };
+        let version = u32::try_from(campaign.versions.len()).ok().and_then(|v| v.checked_add(1));
         let fix = "too many versions";
-        let version = version.ok_or(Refusal::Field {
-            field: "terms",
-            fix,
-        })?;
+        let version = version.ok_or(Refusal::Field { field: "terms", fix })?;
         let terms_hash = HEXLOWER.encode(&terms.hash());
-        self.append(
-            None,
-            TermsSet {
-                effective_at,
-                terms,
-                terms_hash,
-                version,
-            },
-        )
-        .map(drop)
+        self.append(None, TermsSet { effective_at, terms, terms_hash, version }).map(drop)
     }
 
     /// Raises the budget and changes nothing else.
@@ -247,17 +185,8 @@ impl Draft {
     pub fn raise_budget(&mut self, budget: Minor) -> Result<(), Refusal> {
         let current = self.campaign().terms();
         let fix = "may only be raised";
-        need(
-            budget > current.budget,
-            Refusal::Terms(TermsError {
-                field: "budget",
-                fix,
-            }),
-        )?;
-        let terms = Terms {
-            budget,
-            ..Terms::clone(current)
-        };
+        need(budget > current.budget, Refusal::Terms(TermsError { field: "budget", fix }))?;
+        let terms = Terms { budget, ..Terms::clone(current) };
         self.set_terms(terms)
     }
 }

@@ -60,9 +60,7 @@ impl State {
 
     /// Whether an edge leads from here to `to`.
     pub fn may_become(self, to: Self) -> bool {
-        TRANSITIONS
-            .iter()
-            .any(|edge| edge.from == self && edge.to == to)
+        TRANSITIONS.iter().any(|edge| edge.from == self && edge.to == to)
     }
 
     /// Where `command` leads from here, if it is listed.
@@ -137,34 +135,14 @@ pub struct Transition {
 }
 
 const fn edge(from: State, command: Command, to: State, guard: &'static str) -> Transition {
-    Transition {
-        from,
-        command: command.name(),
-        to,
-        guard,
-    }
+    Transition { from, command: command.name(), to, guard }
 }
 
 /// Every edge there is; anything else is refused.
 pub const TRANSITIONS: &[Transition] = &[
-    edge(
-        State::Draft,
-        Command::Fund,
-        State::Funded,
-        "confirmed ≥ budget, not frozen",
-    ),
-    edge(
-        State::Funded,
-        Command::Unfund,
-        State::Draft,
-        "confirmed < budget",
-    ),
-    edge(
-        State::Funded,
-        Command::Launch,
-        State::Live,
-        "confirmed ≥ budget, not frozen",
-    ),
+    edge(State::Draft, Command::Fund, State::Funded, "confirmed ≥ budget, not frozen"),
+    edge(State::Funded, Command::Unfund, State::Draft, "confirmed < budget"),
+    edge(State::Funded, Command::Launch, State::Live, "confirmed ≥ budget, not frozen"),
     edge(State::Live, Command::Pause, State::Paused, ""),
     edge(State::Paused, Command::Resume, State::Live, ""),
     edge(State::Draft, Command::Cancel, State::Cancelled, ""),

@@ -44,9 +44,9 @@ impl Rate {
         let ascending = starts.iter().zip(starts.iter().skip(1)).all(|(a, b)| a < b);
         let values = match self {
             Self::Bps(tiers) => tiers.iter().all(|tier| i64::from(tier.1) <= BPS),
-            Self::Flat(tiers) => tiers
-                .iter()
-                .all(|tier| !tier.1.is_negative() && tier.1 <= AMOUNT_MAX),
+            Self::Flat(tiers) => {
+                tiers.iter().all(|tier| !tier.1.is_negative() && tier.1 <= AMOUNT_MAX)
+            }
         };
         starts.first() == Some(&0) && ascending && values
     }
@@ -56,18 +56,10 @@ impl Rate {
         let reached = |start: u32| u64::from(start) <= count;
         match self {
             Self::Bps(tiers) => RateValue::Bps(
-                tiers
-                    .iter()
-                    .rev()
-                    .find(|tier| reached(tier.0))
-                    .map_or(0, |tier| tier.1),
+                tiers.iter().rev().find(|tier| reached(tier.0)).map_or(0, |tier| tier.1),
             ),
             Self::Flat(tiers) => RateValue::Flat(
-                tiers
-                    .iter()
-                    .rev()
-                    .find(|tier| reached(tier.0))
-                    .map_or(Minor::ZERO, |tier| tier.1),
+                tiers.iter().rev().find(|tier| reached(tier.0)).map_or(Minor::ZERO, |tier| tier.1),
             ),
         }
     }
@@ -256,11 +248,7 @@ impl Terms {
     /// The first field that is out of range, with what would be accepted.
     pub fn check(&self) -> Result<(), TermsError> {
         let others = [
-            (
-                "rules",
-                self.rules == 1,
-                "this version of the program knows rules 1 only",
-            ),
+            ("rules", self.rules == 1, "this version of the program knows rules 1 only"),
             (
                 "budget",
                 self.budget.is_positive() && self.budget <= AMOUNT_MAX,
@@ -271,26 +259,11 @@ impl Terms {
                 self.base.is_zero() || self.base_unlock.is_some(),
                 "a base needs a condition that unlocks it",
             ),
-            (
-                "payout_every_days",
-                (1..=366).contains(&self.payout_every_days),
-                "1 to 366 days",
-            ),
-            (
-                "conversions_per_click",
-                (1..=100).contains(&self.conversions_per_click),
-                "1 to 100",
-            ),
-            (
-                "destination_hosts",
-                self.destination_hosts.len() <= 100,
-                "at most 100 hosts",
-            ),
+            ("payout_every_days", (1..=366).contains(&self.payout_every_days), "1 to 366 days"),
+            ("conversions_per_click", (1..=100).contains(&self.conversions_per_click), "1 to 100"),
+            ("destination_hosts", self.destination_hosts.len() <= 100, "at most 100 hosts"),
         ];
-        let mut checks = others
-            .into_iter()
-            .chain(self.amounts())
-            .chain(self.shares_and_days());
+        let mut checks = others.into_iter().chain(self.amounts()).chain(self.shares_and_days());
         match checks.find(|(_, holds, _)| !holds) {
             Some((field, _, fix)) => Err(TermsError { field, fix }),
             None => check_rates(&self.rates),
@@ -303,10 +276,7 @@ impl Terms {
             ("creator_cap", self.creator_cap.unwrap_or_default()),
             ("min_order", self.min_order),
             ("payout_minimum", self.payout_minimum),
-            (
-                "provider_fee_reserve_fixed",
-                self.provider_fee_reserve_fixed,
-            ),
+            ("provider_fee_reserve_fixed", self.provider_fee_reserve_fixed),
         ];
         amounts.into_iter().map(|(field, amount)| {
             let fits = !amount.is_negative() && amount <= AMOUNT_MAX;
@@ -329,10 +299,7 @@ impl Terms {
         ];
         let share = |(field, bps)| (field, bps <= 10_000, "0 to 10,000 basis points");
         let period = |(field, days)| (field, days <= 366, "0 to 366 days");
-        shares
-            .into_iter()
-            .map(share)
-            .chain(days.into_iter().map(period))
+        shares.into_iter().map(share).chain(days.into_iter().map(period))
     }
 
     /// Whether any rate depends on how many conversions came before.
@@ -348,36 +315,19 @@ impl Terms {
                 self.attribution_window_days == next.attribution_window_days,
             ),
             ("clearing_days", self.clearing_days == next.clearing_days),
-            (
-                "conversions_per_click",
-                self.conversions_per_click == next.conversions_per_click,
-            ),
+            ("conversions_per_click", self.conversions_per_click == next.conversions_per_click),
             ("currency", self.currency == next.currency),
-            (
-                "hold_deadline_days",
-                self.hold_deadline_days == next.hold_deadline_days,
-            ),
-            (
-                "netting_share_bps",
-                self.netting_share_bps == next.netting_share_bps,
-            ),
+            ("hold_deadline_days", self.hold_deadline_days == next.hold_deadline_days),
+            ("netting_share_bps", self.netting_share_bps == next.netting_share_bps),
             ("notice_days", self.notice_days == next.notice_days),
             ("payout_minimum", self.payout_minimum == next.payout_minimum),
-            (
-                "platform_fee_bps",
-                self.platform_fee_bps == next.platform_fee_bps,
-            ),
-            (
-                "replay_window_days",
-                self.replay_window_days == next.replay_window_days,
-            ),
+            ("platform_fee_bps", self.platform_fee_bps == next.platform_fee_bps),
+            ("replay_window_days", self.replay_window_days == next.replay_window_days),
             ("rules", self.rules == next.rules),
             // Conversions were not counted by time where no rate asked for it.
             ("rates", self.has_tiers() || !next.has_tiers()),
         ];
-        same.into_iter()
-            .find(|(_, same)| !same)
-            .map(|(field, _)| field)
+        same.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
     }
 }
 
@@ -391,10 +341,7 @@ pub fn check_rates(rates: &BTreeMap<String, Rate>) -> Result<(), TermsError> {
         return Ok(());
     }
     let fix = "at most 16 event types of a-z and _, tiers ascending from 0, values in range";
-    Err(TermsError {
-        field: "rates",
-        fix,
-    })
+    Err(TermsError { field: "rates", fix })
 }
 
 /// Whether `name` is usable as an event type: 1 to 32 of a–z and `_`.
@@ -408,9 +355,7 @@ mod tests {
 
     fn terms() -> Terms {
         let mut terms = Terms::with_defaults(Currency::Usd, Minor(100), 0);
-        terms
-            .rates
-            .insert("sale".into(), Rate::Bps(vec![(0, 1_000), (10, 1_500)]));
+        terms.rates.insert("sale".into(), Rate::Bps(vec![(0, 1_000), (10, 1_500)]));
         terms
     }
 
@@ -418,28 +363,15 @@ mod tests {
     fn the_json_of_terms_is_canonical() {
         let text = serde_json::to_string(&terms()).expect("plain data");
         let sorted: serde_json::Value = serde_json::from_str(&text).expect("valid");
-        assert_eq!(
-            text,
-            sorted.to_string(),
-            "fields are declared in sorted order"
-        );
+        assert_eq!(text, sorted.to_string(), "fields are declared in sorted order");
     }
 
     #[test]
     fn a_term_out_of_range_is_named() {
         assert_eq!(terms().check(), Ok(()));
-        let bad = Terms {
-            platform_fee_bps: 10_001,
-            ..terms()
-        };
-        assert_eq!(
-            bad.check().map_err(|error| error.field),
-            Err("platform_fee_bps")
-        );
-        let bad = Terms {
-            base: Minor(5),
-            ..terms()
-        };
+        let bad = Terms { platform_fee_bps: 10_001, ..terms() };
+        assert_eq!(bad.check().map_err(|error| error.field), Err("platform_fee_bps"));
+        let bad = Terms { base: Minor(5), ..terms() };
         assert_eq!(bad.check().map_err(|error| error.field), Err("base_unlock"));
         let mut bad = terms();
         bad.rates.insert("sale".into(), Rate::Bps(vec![(1, 5)]));
@@ -461,9 +393,6 @@ mod tests {
         assert_eq!(flat.commission(Minor(3), Minor(1)), Minor(66));
         assert_eq!(flat.commission(Minor(0), Minor(0)), Minor(100));
         assert_eq!(flat.commission(Minor(0), Minor(1)), Minor(0));
-        assert_eq!(
-            RateValue::Bps(1_000).commission(Minor(0), Minor(0)),
-            Minor(0)
-        );
+        assert_eq!(RateValue::Bps(1_000).commission(Minor(0), Minor(0)), Minor(0));
     }
 }

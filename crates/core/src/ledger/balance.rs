@@ -20,13 +20,7 @@ fn own_direction(account: Account, debit: Minor) -> Minor {
 impl Balances {
     /// Balance of an account in its own direction, over all enrollments.
     pub fn total(&self, account: Account) -> Minor {
-        own_direction(
-            account,
-            *self
-                .totals
-                .get(account.index())
-                .expect("one slot per account"),
-        )
+        own_direction(account, *self.totals.get(account.index()).expect("one slot per account"))
     }
 
     /// Balance of an enrollment's account in its own direction.
@@ -34,10 +28,7 @@ impl Balances {
         let slots = self.enrollments.get(enrollment.index());
         own_direction(
             account,
-            slots
-                .and_then(|slots| slots.get(account.index()))
-                .copied()
-                .unwrap_or_default(),
+            slots.and_then(|slots| slots.get(account.index())).copied().unwrap_or_default(),
         )
     }
 
@@ -47,15 +38,10 @@ impl Balances {
     /// [`LedgerError::Negative`] where an account would fall below zero (INV-2).
     pub(super) fn apply(&mut self, postings: &Postings) -> Result<(), LedgerError> {
         for (account, change) in postings.iter() {
-            let slot = self
-                .totals
-                .get_mut(account.index())
-                .expect("one slot per account");
+            let slot = self.totals.get_mut(account.index()).expect("one slot per account");
             *slot += change;
             let mut debit = *slot;
-            let enrollment = postings
-                .enrollment()
-                .filter(|_| account.is_per_enrollment());
+            let enrollment = postings.enrollment().filter(|_| account.is_per_enrollment());
             if let Some(enrollment) = enrollment {
                 if self.enrollments.len() <= enrollment.index() {
                     self.enrollments.resize(
@@ -63,23 +49,14 @@ impl Balances {
                         [Minor::ZERO; Account::COUNT],
                     );
                 }
-                let slots = self
-                    .enrollments
-                    .get_mut(enrollment.index())
-                    .expect("just made");
-                let slot = slots
-                    .get_mut(account.index())
-                    .expect("one slot per account");
+                let slots = self.enrollments.get_mut(enrollment.index()).expect("just made");
+                let slot = slots.get_mut(account.index()).expect("one slot per account");
                 *slot += change;
                 debit = *slot;
             }
             let balance = own_direction(account, debit);
             if balance.is_negative() {
-                return Err(LedgerError::Negative {
-                    account,
-                    enrollment,
-                    balance,
-                });
+                return Err(LedgerError::Negative { account, enrollment, balance });
             }
         }
         Ok(())

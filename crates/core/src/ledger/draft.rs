@@ -38,29 +38,15 @@ impl Draft {
     /// Begins on a copy of `campaign` at `now`, milliseconds; time never runs backwards.
     pub fn on(campaign: &Campaign, now: i64) -> Self {
         let campaign = campaign.clone();
-        Self {
-            base: campaign.head,
-            now: now.max(campaign.at),
-            campaign,
-            entries: Vec::new(),
-        }
+        Self { base: campaign.head, now: now.max(campaign.at), campaign, entries: Vec::new() }
     }
 
     /// Begins a ledger.
     pub(crate) fn opening(id: CampaignId, now: i64, opened: CampaignOpened) -> Self {
         let campaign = Campaign::opened(id, now, &opened);
         let body = Body::CampaignOpened(opened);
-        let first = Drafted {
-            enrollment: None,
-            body,
-            postings: Postings::NONE,
-        };
-        Self {
-            campaign,
-            base: 0,
-            now,
-            entries: vec![first],
-        }
+        let first = Drafted { enrollment: None, body, postings: Postings::NONE };
+        Self { campaign, base: 0, now, entries: vec![first] }
     }
 
     /// The state with the drafted entries applied.
@@ -95,15 +81,8 @@ impl Draft {
         body: impl Into<Body>,
     ) -> Result<Seq, Refusal> {
         let body = body.into();
-        let postings = self
-            .campaign
-            .append(self.now, enrollment, &body)
-            .map_err(Refusal::Bug)?;
-        self.entries.push(Drafted {
-            enrollment,
-            body,
-            postings,
-        });
+        let postings = self.campaign.append(self.now, enrollment, &body).map_err(Refusal::Bug)?;
+        self.entries.push(Drafted { enrollment, body, postings });
         Ok(self.campaign.head)
     }
 

@@ -143,19 +143,10 @@ impl Entry {
     /// # Errors
     /// [`EntryError::TooLarge`], or not canonical where a number lies beyond ±(2^53−1).
     pub fn encode(&self) -> Result<Vec<u8>, EntryError> {
-        let rendered = Rendered::new(
-            self.campaign,
-            self.enrollment.map(|(id, _)| id),
-            &self.body,
-            self.salt,
-        )?;
+        let rendered =
+            Rendered::new(self.campaign, self.enrollment.map(|(id, _)| id), &self.body, self.salt)?;
         let mut bytes = Vec::new();
-        rendered.splice(
-            &mut bytes,
-            self.at,
-            self.enrollment.map(|(_, n)| n),
-            self.seq,
-        );
+        rendered.splice(&mut bytes, self.at, self.enrollment.map(|(_, n)| n), self.seq);
         canonical::check(&bytes)?;
         Ok(bytes)
     }
@@ -207,15 +198,9 @@ impl Rendered {
         let middle = text.len();
         text.extend_from_slice(format!(",\"salt\":\"{salt}\",\"seq\":").as_bytes());
         if text.len().saturating_add(FRAME_BYTES_MAX) > canonical::ENTRY_BYTES_MAX {
-            return Err(EntryError::TooLarge(
-                text.len().saturating_add(FRAME_BYTES_MAX),
-            ));
+            return Err(EntryError::TooLarge(text.len().saturating_add(FRAME_BYTES_MAX)));
         }
-        Ok(Self {
-            kind,
-            text: text.into_boxed_slice(),
-            middle,
-        })
+        Ok(Self { kind, text: text.into_boxed_slice(), middle })
     }
 
     /// The kind of the entry.
@@ -227,10 +212,7 @@ impl Rendered {
     pub fn splice(&self, out: &mut Vec<u8>, at: i64, n: Option<u64>, seq: Seq) {
         let (before, after) = self.text.split_at(self.middle);
         out.extend_from_slice(b"{\"at\":");
-        debug_assert!(
-            (-INTEGER_MAX..=INTEGER_MAX).contains(&at),
-            "checked by the writer"
-        );
+        debug_assert!((-INTEGER_MAX..=INTEGER_MAX).contains(&at), "checked by the writer");
         canonical::write_integer(out, at);
         out.extend_from_slice(before);
         if let Some(n) = n {
@@ -245,15 +227,10 @@ impl Rendered {
 
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rendered")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("Rendered").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 fn write_position(out: &mut Vec<u8>, position: u64) {
-    canonical::write_integer(
-        out,
-        i64::try_from(position).expect("positions stay below 2^40"),
-    );
+    canonical::write_integer(out, i64::try_from(position).expect("positions stay below 2^40"));
 }

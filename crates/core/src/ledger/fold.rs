@@ -121,17 +121,12 @@ impl Fold {
         if self.frozen > 0 {
             return Minor::ZERO;
         }
-        let limit = self
-            .budget
-            .min(self.confirmed - self.reversed - self.refunded);
+        let limit = self.budget.min(self.confirmed - self.reversed - self.refunded);
         (limit - self.used).min(self.funds).or_zero()
     }
 
     pub(super) fn pending_conversion(&self, seq: Seq) -> Option<(EnrollmentNo, Minor)> {
-        let index = self
-            .pending
-            .binary_search_by_key(&seq, |pending| pending.seq)
-            .ok()?;
+        let index = self.pending.binary_search_by_key(&seq, |pending| pending.seq).ok()?;
         match self.pending.get(index)?.what {
             Scan::Conversion(taken) => Some((taken.enrollment, taken.order)),
             Scan::Reversal { .. } | Scan::Fact { .. } => None,
@@ -162,8 +157,7 @@ impl Fold {
     fn run_slot(&mut self, enrollment: EnrollmentNo) -> &mut Changes {
         self.touched.insert(enrollment);
         if self.run.len() <= enrollment.index() {
-            self.run
-                .resize(enrollment.index().saturating_add(1), Changes::NONE);
+            self.run.resize(enrollment.index().saturating_add(1), Changes::NONE);
         }
         self.run.get_mut(enrollment.index()).expect("just made")
     }
@@ -172,30 +166,20 @@ impl Fold {
     /// no account dips below zero for a reader between two entries, then by number.
     pub(super) fn touched(&self) -> Vec<EnrollmentNo> {
         let moved = |no: &EnrollmentNo| self.run.get(no.index()).copied().unwrap_or_default();
-        let mut touched: Vec<_> = self
-            .touched
-            .iter()
-            .copied()
-            .filter(|no| !moved(no).is_none())
-            .collect();
+        let mut touched: Vec<_> =
+            self.touched.iter().copied().filter(|no| !moved(no).is_none()).collect();
         touched.sort_by_key(|no| (moved(no).get(Account::CampaignFunds), *no));
         touched
     }
 
     /// The run's postings for one enrollment, without taking them.
     pub(super) fn run_of(&self, enrollment: EnrollmentNo) -> Changes {
-        self.run
-            .get(enrollment.index())
-            .copied()
-            .unwrap_or_default()
+        self.run.get(enrollment.index()).copied().unwrap_or_default()
     }
 
     pub(super) fn take_run_of(&mut self, enrollment: EnrollmentNo) -> Changes {
         self.touched.remove(&enrollment);
-        self.run
-            .get_mut(enrollment.index())
-            .map(std::mem::take)
-            .unwrap_or_default()
+        self.run.get_mut(enrollment.index()).map(std::mem::take).unwrap_or_default()
     }
 
     /// Ends the run; false where something was left unposted.
@@ -227,10 +211,7 @@ impl Campaign {
             return Ok(());
         }
         if upto > self.head || upto < self.fold.scanned {
-            return Err(LedgerError::Reference {
-                what: "entry",
-                seq: upto,
-            });
+            return Err(LedgerError::Reference { what: "entry", seq: upto });
         }
         self.fold.run_to = Some(upto);
         self.fold.funds_before = self.fold.funds;
@@ -253,19 +234,13 @@ impl Campaign {
                 self.fold.queue.push_back(index);
             }
             Scan::Reversal { conversion, amount } => {
-                let index = self.units.find(conversion).ok_or(LedgerError::Reference {
-                    what: "conversion",
-                    seq: conversion,
-                })?;
+                let index = self
+                    .units
+                    .find(conversion)
+                    .ok_or(LedgerError::Reference { what: "conversion", seq: conversion })?;
                 let unit = self.units.get_mut(index);
-                unit.refunded += if unit.order.is_zero() {
-                    Minor(1)
-                } else {
-                    amount
-                };
-                let commission = unit
-                    .granted
-                    .min(unit.rate.commission(unit.order, unit.refunded));
+                unit.refunded += if unit.order.is_zero() { Minor(1) } else { amount };
+                let commission = unit.granted.min(unit.rate.commission(unit.order, unit.refunded));
                 let enrollment = unit.enrollment;
                 let mut run = *self.fold.run_slot(enrollment);
                 let left = self.reprice(index, commission, &mut run)?;
@@ -280,17 +255,8 @@ impl Campaign {
 
     /// Makes the unit of a conversion: commission under the per-creator cap, decided here.
     fn take_in(&mut self, seq: Seq, taken: TakenIn) -> usize {
-        let TakenIn {
-            enrollment: no,
-            at,
-            order,
-            rate,
-            held,
-        } = taken;
-        let enrollment = self
-            .enrollments
-            .get_mut(no.index())
-            .expect("appended before");
+        let TakenIn { enrollment: no, at, order, rate, held } = taken;
+        let enrollment = self.enrollments.get_mut(no.index()).expect("appended before");
         let full = rate.commission(order, Minor::ZERO);
         let granted = match enrollment.creator_cap {
             Some(cap) => full.min(cap - enrollment.granted).or_zero(),
@@ -335,10 +301,7 @@ impl Campaign {
             }
             let (enrollment, funded) = (unit.enrollment, unit.funded + take);
             let mut run = *self.fold.run_slot(enrollment);
-            let change = Change {
-                funded: Some(funded),
-                ..Change::default()
-            };
+            let change = Change { funded: Some(funded), ..Change::default() };
             let left = self.reposition(index, change, &mut run)?;
             *self.fold.run_slot(enrollment) = run;
             self.fold.funds -= left;
@@ -398,10 +361,7 @@ impl Campaign {
 
     /// Whether an entry in (scanned, upto] waits to be scanned.
     pub(crate) fn has_unscanned(&self, upto: Seq) -> bool {
-        self.fold
-            .pending
-            .front()
-            .is_some_and(|pending| pending.seq <= upto)
+        self.fold.pending.front().is_some_and(|pending| pending.seq <= upto)
     }
 
     /// Whether a conversion or a reversal waits to be scanned.
@@ -414,18 +374,11 @@ impl Campaign {
     pub(super) fn accrual_cursor(&self) -> Option<AccrualCursor> {
         self.fold.queue.front().map(|index| {
             let unit = self.units.get(*index);
-            AccrualCursor {
-                conversion: unit.seq,
-                funded: unit.funded,
-            }
+            AccrualCursor { conversion: unit.seq, funded: unit.funded }
         })
     }
 
     pub(super) fn pend(&mut self, seq: Seq, what: Scan, caught_up: bool) {
-        self.fold.pending.push_back(Pending {
-            seq,
-            what,
-            caught_up,
-        });
+        self.fold.pending.push_back(Pending { seq, what, caught_up });
     }
 }

@@ -85,10 +85,7 @@ pub struct Deposit {
 impl Enrollment {
     /// Between when its clicks are credited.
     pub fn membership(&self) -> Membership {
-        Membership {
-            started_at: self.started_at,
-            ended_at: self.ended_at,
-        }
+        Membership { started_at: self.started_at, ended_at: self.ended_at }
     }
 }
 
@@ -310,10 +307,7 @@ impl Campaign {
             return Err(LedgerError::Opening);
         };
         if first.seq != 1 {
-            return Err(LedgerError::Sequence {
-                expected: 1,
-                found: first.seq,
-            });
+            return Err(LedgerError::Sequence { expected: 1, found: first.seq });
         }
         Ok(Self::opened(first.campaign, first.at, opened))
     }
@@ -359,21 +353,14 @@ impl Campaign {
         }
         if entry.seq != self.head.saturating_add(1) {
             let expected = self.head.saturating_add(1);
-            return Err(LedgerError::Sequence {
-                expected,
-                found: entry.seq,
-            });
+            return Err(LedgerError::Sequence { expected, found: entry.seq });
         }
         if entry.at < self.at {
-            return Err(LedgerError::TimeWentBack {
-                last: self.at,
-                found: entry.at,
-            });
+            return Err(LedgerError::TimeWentBack { last: self.at, found: entry.at });
         }
         if let Some((id, n)) = entry.enrollment {
-            let expected = self
-                .enrollment_no(id)
-                .map_or(1, |no| self.enrollment(no).n.saturating_add(1));
+            let expected =
+                self.enrollment_no(id).map_or(1, |no| self.enrollment(no).n.saturating_add(1));
             if n != expected {
                 return Err(LedgerError::Counter { expected, found: n });
             }
@@ -383,11 +370,7 @@ impl Campaign {
 
     /// The current terms.
     pub fn terms(&self) -> &Arc<Terms> {
-        &self
-            .versions
-            .last()
-            .expect("the opening entry has terms")
-            .terms
+        &self.versions.last().expect("the opening entry has terms").terms
     }
 
     /// The number of an enrollment.
@@ -397,15 +380,11 @@ impl Campaign {
 
     /// An enrollment by a number that this campaign gave.
     pub fn enrollment(&self, no: EnrollmentNo) -> &Enrollment {
-        self.enrollments
-            .get(no.index())
-            .expect("numbers come from this campaign")
+        self.enrollments.get(no.index()).expect("numbers come from this campaign")
     }
 
     pub(super) fn enrollment_mut(&mut self, no: EnrollmentNo) -> &mut Enrollment {
-        self.enrollments
-            .get_mut(no.index())
-            .expect("numbers come from this campaign")
+        self.enrollments.get_mut(no.index()).expect("numbers come from this campaign")
     }
 
     /// All enrollments with their numbers.
@@ -430,11 +409,7 @@ impl Campaign {
 
     /// Commission and fees that no funds meet yet (over-cap demand).
     pub fn unmet(&self) -> Minor {
-        self.fold
-            .queue
-            .iter()
-            .map(|index| self.units.get(*index).unmet())
-            .sum()
+        self.fold.queue.iter().map(|index| self.units.get(*index).unmet()).sum()
     }
 
     /// Whether any conversion waits for funds.
@@ -449,13 +424,9 @@ impl Campaign {
 
     /// Confirmed and not reversed budget parts. The provider-fee reserve never counts as budget.
     pub fn confirmed_budget(&self) -> Minor {
-        let counted = self
-            .deposits
-            .values()
-            .filter(|deposit| deposit.is_confirmed() && !deposit.is_advance);
-        counted
-            .map(|deposit| (deposit.budget_part - deposit.reversed).or_zero())
-            .sum()
+        let counted =
+            self.deposits.values().filter(|deposit| deposit.is_confirmed() && !deposit.is_advance);
+        counted.map(|deposit| (deposit.budget_part - deposit.reversed).or_zero()).sum()
     }
 
     /// What decides which events the campaign takes in.
@@ -465,9 +436,7 @@ impl Campaign {
             state: self.state,
             live: self.live.clone(),
             ended_at: self.ended_at,
-            conversion_days: terms
-                .attribution_window_days
-                .saturating_add(terms.replay_window_days),
+            conversion_days: terms.attribution_window_days.saturating_add(terms.replay_window_days),
             clearing_days: terms.clearing_days,
         }
     }
@@ -494,14 +463,8 @@ impl Campaign {
 
     /// Cash that disbursements and refunds under way may take from the provider.
     pub fn in_flight(&self) -> Minor {
-        let payouts = self
-            .payouts
-            .values()
-            .filter(|payout| payout.state.is_in_flight());
-        let refunds = self
-            .refunds
-            .values()
-            .filter(|refund| refund.state == RefundState::Planned);
+        let payouts = self.payouts.values().filter(|payout| payout.state.is_in_flight());
+        let refunds = self.refunds.values().filter(|refund| refund.state == RefundState::Planned);
         payouts.map(|payout| payout.amount).sum::<Minor>()
             + refunds.map(|refund| refund.amount).sum::<Minor>()
     }

@@ -21,9 +21,7 @@ impl Changes {
     }
 
     fn slot(&mut self, account: Account) -> &mut Minor {
-        self.0
-            .get_mut(account.index())
-            .expect("one slot per account")
+        self.0.get_mut(account.index()).expect("one slot per account")
     }
 
     /// Debits an account.
@@ -56,10 +54,7 @@ pub struct Unbalanced(pub Minor);
 
 impl Postings {
     /// Nothing moved.
-    pub const NONE: Self = Self {
-        enrollment: None,
-        changes: Changes::NONE,
-    };
+    pub const NONE: Self = Self { enrollment: None, changes: Changes::NONE };
 
     /// Takes changes that balance.
     ///
@@ -67,14 +62,7 @@ impl Postings {
     /// [`Unbalanced`] with the difference.
     pub fn try_new(enrollment: Option<EnrollmentNo>, changes: Changes) -> Result<Self, Unbalanced> {
         let sum: Minor = changes.0.iter().copied().sum();
-        if sum.is_zero() {
-            Ok(Self {
-                enrollment,
-                changes,
-            })
-        } else {
-            Err(Unbalanced(sum))
-        }
+        if sum.is_zero() { Ok(Self { enrollment, changes }) } else { Err(Unbalanced(sum)) }
     }
 
     /// The enrollment whose accounts are meant.
@@ -102,12 +90,8 @@ impl Postings {
 }
 
 fn debug(changes: &Changes, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let moved = Account::ALL
-        .into_iter()
-        .map(|account| (account, changes.get(account)));
-    f.debug_map()
-        .entries(moved.filter(|(_, change)| !change.is_zero()))
-        .finish()
+    let moved = Account::ALL.into_iter().map(|account| (account, changes.get(account)));
+    f.debug_map().entries(moved.filter(|(_, change)| !change.is_zero())).finish()
 }
 
 impl fmt::Debug for Changes {

@@ -131,14 +131,11 @@ impl Unit {
     ) -> Result<Minor, LedgerError> {
         let before = *self;
         self.held = change.held.unwrap_or(before.held);
-        self.planned = change
-            .planned
-            .map_or(before.planned, |(planned, _)| planned);
+        self.planned = change.planned.map_or(before.planned, |(planned, _)| planned);
         let conversion = self.kind == UnitKind::Conversion;
         if conversion {
-            (self.commission, self.platform_fee) = change
-                .commission
-                .unwrap_or((before.commission, before.platform_fee));
+            (self.commission, self.platform_fee) =
+                change.commission.unwrap_or((before.commission, before.platform_fee));
             self.funded = change.funded.unwrap_or(before.funded);
             let whole = self.commission + self.platform_fee;
             // Cumulative over the parts of one conversion: parts add up however the money comes.
@@ -157,9 +154,7 @@ impl Unit {
         if self.clawed < before.clawed {
             // Money that comes back pays the claw-back of its own conversion first.
             let returned = before.planned - self.planned;
-            let room = (open - (self.netted - before.netted).or_zero())
-                .min(returned)
-                .or_zero();
+            let room = (open - (self.netted - before.netted).or_zero()).min(returned).or_zero();
             self.clawed = self.clawed.max(before.clawed - room);
         }
         if self.unplanned().is_negative() || self.fee.is_negative() {
@@ -177,14 +172,8 @@ impl Unit {
         if self.held || !(before.held || self.funded > before.funded) {
             return kept;
         }
-        let share = if before.held {
-            most
-        } else {
-            most - before.creator.share(netting_bps)
-        };
-        let wanted = (before.netted + share.min(open))
-            .min(most)
-            .min(self.creator - self.planned);
+        let share = if before.held { most } else { most - before.creator.share(netting_bps) };
+        let wanted = (before.netted + share.min(open)).min(most).min(self.creator - self.planned);
         kept.max(wanted)
     }
 
@@ -254,30 +243,20 @@ impl Units {
     /// The unit at an index that [`Self::push`] or [`Self::find`] gave.
     pub fn get(&self, index: usize) -> &Unit {
         let (chunk, within) = split(index);
-        self.chunks
-            .get(chunk)
-            .and_then(|chunk| chunk.get(within))
-            .expect("an index of a unit")
+        self.chunks.get(chunk).and_then(|chunk| chunk.get(within)).expect("an index of a unit")
     }
 
     pub(super) fn get_mut(&mut self, index: usize) -> &mut Unit {
         let (chunk, within) = split(index);
         let chunk = self.chunks.get_mut(chunk).map(Arc::make_mut);
-        chunk
-            .and_then(|chunk| chunk.get_mut(within))
-            .expect("an index of a unit")
+        chunk.and_then(|chunk| chunk.get_mut(within)).expect("an index of a unit")
     }
 
     /// The index of the unit that stems from the entry at `seq`.
     pub fn find(&self, seq: Seq) -> Option<usize> {
-        let chunk = self
-            .chunks
-            .partition_point(|chunk| chunk.last().is_some_and(|last| last.seq < seq));
-        let within = self
-            .chunks
-            .get(chunk)?
-            .binary_search_by_key(&seq, |unit| unit.seq)
-            .ok()?;
+        let chunk =
+            self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| last.seq < seq));
+        let within = self.chunks.get(chunk)?.binary_search_by_key(&seq, |unit| unit.seq).ok()?;
         Some(chunk.saturating_mul(CHUNK).saturating_add(within))
     }
 
@@ -292,4 +271,17 @@ fn split(index: usize) -> (usize, usize) {
         index.checked_div(CHUNK).expect("a chunk is not empty"),
         index.checked_rem(CHUNK).expect("a chunk is not empty"),
     )
+}
+
+/// The figures of a unit, for people who compare two folds.
+impl std::fmt::Display for Unit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { commission, platform_fee, funded, creator, fee, netted, planned, .. } = self;
+        write!(
+            f,
+            "commission {commission}+{platform_fee} funded {funded}={creator}+{fee} \
+             netted {netted} planned {planned} clawed {} held {}",
+            self.clawed, self.held
+        )
+    }
 }

@@ -27,10 +27,7 @@ pub enum FrontierError {
 impl Frontier {
     /// A tree without leaves.
     pub const fn new() -> Self {
-        Self {
-            size: 0,
-            peaks: Vec::new(),
-        }
+        Self { size: 0, peaks: Vec::new() }
     }
 
     /// The number of leaves.
@@ -96,10 +93,7 @@ impl Frontier {
         if !rest.is_empty() || u64::try_from(hashes.len()) != Ok(u64::from(size.count_ones())) {
             return Err(wrong_length);
         }
-        Ok(Self {
-            size,
-            peaks: hashes.iter().copied().map(Hash).collect(),
-        })
+        Ok(Self { size, peaks: hashes.iter().copied().map(Hash).collect() })
     }
 }
 
@@ -136,10 +130,7 @@ mod tests {
         let length = FrontierError::Length(longer.len());
         assert_eq!(Frontier::from_bytes(&longer), Err(length));
         let absurd = [&u64::MAX.to_be_bytes()[..], &[0; 64 * 32]].concat();
-        assert_eq!(
-            Frontier::from_bytes(&absurd),
-            Err(FrontierError::Size(u64::MAX))
-        );
+        assert_eq!(Frontier::from_bytes(&absurd), Err(FrontierError::Size(u64::MAX)));
         let largest = [&SIZE_MAX.to_be_bytes()[..], &[0; 63 * 32]].concat();
         let mut largest = Frontier::from_bytes(&largest).expect("63 peaks");
         largest.push(Hash([0; 32]));

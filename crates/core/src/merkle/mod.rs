@@ -61,13 +61,7 @@ impl FromStr for Hash {
 
 /// The hash of a leaf with these bytes: SHA-256(0x00 ‖ bytes) (RFC 6962 §2.1).
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0])
-            .chain_update(bytes)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update([0]).chain_update(bytes).finalize().into())
 }
 
 /// The hash of a node over its two children: SHA-256(0x01 ‖ left ‖ right) (RFC 6962 §2.1).
@@ -116,13 +110,7 @@ mod tests {
         let hash = leaf_hash(b"entry");
         let text = hash.to_string();
         assert_eq!(text.parse(), Ok(hash));
-        for wrong in [
-            "",
-            &text[1..],
-            &format!("{text}0"),
-            &text.to_uppercase(),
-            &"g".repeat(64),
-        ] {
+        for wrong in ["", &text[1..], &format!("{text}0"), &text.to_uppercase(), &"g".repeat(64)] {
             assert_eq!(wrong.parse::<Hash>(), Err(HashError), "{wrong}");
         }
     }

@@ -90,11 +90,7 @@ pub fn inclusion_proof<S: HashSource>(
     let mut range = Range { start: 0, size };
     while range.size > 1 {
         let (left, right) = range.split();
-        let (inner, sibling) = if index < right.start {
-            (left, right)
-        } else {
-            (right, left)
-        };
+        let (inner, sibling) = if index < right.start { (left, right) } else { (right, left) };
         proof.push(sibling.root(source).map_err(ProveError::Source)?);
         range = inner;
     }
@@ -119,18 +115,11 @@ pub fn consistency_proof<S: HashSource>(
     if old == 0 {
         return Ok(proof);
     }
-    let mut range = Range {
-        start: 0,
-        size: new,
-    };
+    let mut range = Range { start: 0, size: new };
     // Down to the subtree that ends where the old tree ends.
     while old < range.end() {
         let (left, right) = range.split();
-        let (inner, sibling) = if old <= right.start {
-            (left, right)
-        } else {
-            (right, left)
-        };
+        let (inner, sibling) = if old <= right.start { (left, right) } else { (right, left) };
         proof.push(sibling.root(source).map_err(ProveError::Source)?);
         range = inner;
     }
@@ -158,10 +147,7 @@ impl Range {
     fn split(self) -> (Self, Self) {
         let size = 1 << (self.size - 1).ilog2();
         let left = Self { size, ..self };
-        let right = Self {
-            start: self.start + size,
-            size: self.size - size,
-        };
+        let right = Self { start: self.start + size, size: self.size - size };
         (left, right)
     }
 
@@ -231,10 +217,7 @@ pub fn verify_consistency(
 ) -> Result<(), ProofError> {
     let wrong_length = ProofError::Length(proof.len());
     if old_size > new_size {
-        return Err(ProofError::Sizes {
-            old: old_size,
-            new: new_size,
-        });
+        return Err(ProofError::Sizes { old: old_size, new: new_size });
     }
     if old_size == 0 && old_root != empty_root() {
         return Err(ProofError::OldRoot);
@@ -255,10 +238,7 @@ pub fn verify_consistency(
         let (start, siblings) = proof.split_first().ok_or(wrong_length)?;
         (*start, siblings)
     };
-    let mut climb = Climb {
-        node: (old_size - 1) >> height,
-        last: (new_size - 1) >> height,
-    };
+    let mut climb = Climb { node: (old_size - 1) >> height, last: (new_size - 1) >> height };
     let (mut old, mut new) = (start, start);
     for sibling in siblings {
         match climb.step().ok_or(wrong_length)? {

@@ -86,10 +86,7 @@ pub struct TileWriter {
 impl TileWriter {
     /// A tree without leaves.
     pub const fn new() -> Self {
-        Self {
-            frontier: Frontier::new(),
-            edge: Vec::new(),
-        }
+        Self { frontier: Frontier::new(), edge: Vec::new() }
     }
 
     /// Continues a tree of `size` leaves after a restart. `read` gives the bytes of a stored tile;
@@ -127,10 +124,7 @@ impl TileWriter {
             full /= WIDTH;
         }
         let peaks = edge.iter().rev().flat_map(|hashes| peaks(hashes)).collect();
-        Ok(Self {
-            frontier: Frontier::from_peaks(size, peaks),
-            edge,
-        })
+        Ok(Self { frontier: Frontier::from_peaks(size, peaks), edge })
     }
 
     /// The number of leaves.
@@ -168,10 +162,7 @@ impl TileWriter {
                 break;
             }
             tiles /= WIDTH;
-            let id = TileId {
-                level,
-                index: tiles - 1,
-            };
+            let id = TileId { level, index: tiles - 1 };
             let mut bytes = Vec::with_capacity(TILE_BYTES);
             for hash in hashes.drain(..) {
                 bytes.extend_from_slice(&hash.0);
@@ -223,11 +214,7 @@ where
 {
     /// Reads the tree that `tree` has written; `read` gives the bytes of a stored tile.
     pub const fn new(tree: &'a TileWriter, read: F) -> Self {
-        Self {
-            tree,
-            read,
-            last: BTreeMap::new(),
-        }
+        Self { tree, read, last: BTreeMap::new() }
     }
 
     fn full_tile(&mut self, id: TileId) -> Result<&[Hash], TileError<E>> {
@@ -249,11 +236,7 @@ where
     fn hash(&mut self, height: u32, index: u64) -> Result<Hash, Self::Error> {
         let tree = self.tree;
         let size = tree.size();
-        let missing = TileError::Missing {
-            height,
-            index,
-            size,
-        };
+        let missing = TileError::Missing { height, index, size };
         // The subtree is there if it ends within the tree.
         let complete = size.checked_shr(height).unwrap_or(0);
         if index >= complete {
@@ -263,17 +246,12 @@ where
         let rows = height % TILE_HEIGHT;
         let first = index << rows;
         let level = u8::try_from(height / TILE_HEIGHT).expect("height below 64");
-        let id = TileId {
-            level,
-            index: first / WIDTH,
-        };
+        let id = TileId { level, index: first / WIDTH };
         let full_tiles = size >> (height - rows) >> TILE_HEIGHT;
         let hashes = if id.index < full_tiles {
             self.full_tile(id)?
         } else {
-            tree.edge
-                .get(usize::from(level))
-                .map_or(&[][..], Vec::as_slice)
+            tree.edge.get(usize::from(level)).map_or(&[][..], Vec::as_slice)
         };
         let from = usize::try_from(first % WIDTH).expect("below 256");
         let under = hashes.get(from..from + (1 << rows)).ok_or(missing)?;

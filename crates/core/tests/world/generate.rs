@@ -66,6 +66,8 @@ pub(crate) struct History {
     pub(crate) dice: Dice,
     pub(crate) now: i64,
     pub(crate) ops: Vec<(Op, bool)>,
+    /// Whether commands come that the reference model does not know.
+    pub(crate) beyond_the_model: bool,
     cases: u32,
 }
 
@@ -74,16 +76,7 @@ impl History {
         let mut dice = Dice::new(seed);
         let setup = setup(&mut dice);
         let world = World::new(&setup);
-        (
-            setup,
-            Self {
-                world,
-                dice,
-                now: T,
-                ops: Vec::new(),
-                cases: 0,
-            },
-        )
+        (setup, Self { world, dice, now: T, ops: Vec::new(), beyond_the_model: false, cases: 0 })
     }
 
     pub(crate) fn ask(&mut self, ask: Ask) -> bool {
@@ -98,10 +91,7 @@ impl History {
         let fee_part = self.dice.amount(40);
         let budget_part = setup.budget + self.dice.amount(100) - 10;
         let amount = budget_part + fee_part;
-        self.ask(Ask::Expect {
-            amount,
-            budget_part,
-        });
+        self.ask(Ask::Expect { amount, budget_part });
         self.ask(Ask::Confirm { deposit: 0 });
         for _ in 0..=self.dice.below(3) {
             self.enroll();
@@ -131,16 +121,10 @@ impl History {
             _ => Unlock::Deliverable,
         };
         self.ask(Ask::Rollup { upto: None });
-        if self.ask(Ask::Enroll {
-            pay: Pay { flat, tiers },
-            cap,
-            base,
-            unlock,
-        }) && self.dice.chance(80)
+        if self.ask(Ask::Enroll { pay: Pay { flat, tiers }, cap, base, unlock })
+            && self.dice.chance(80)
         {
-            self.ask(Ask::Onboard {
-                enrollment: self.world.enrolled - 1,
-            });
+            self.ask(Ask::Onboard { enrollment: self.world.enrolled - 1 });
         }
     }
 
@@ -151,6 +135,10 @@ impl History {
             1 | 2 => self.now += 3_600_000 * (1 + self.dice.amount(12)),
             3 => self.now += 1,
             _ => {}
+        }
+        if self.beyond_the_model && self.dice.chance(6) {
+            self.beyond();
+            return;
         }
         match self.dice.below(100) {
             0..=34 => self.convert(),
@@ -177,16 +165,8 @@ impl History {
             1 => self.now - self.dice.amount(3_600_000),
             _ => self.now,
         };
-        let held_until = self
-            .dice
-            .chance(12)
-            .then(|| self.now + self.dice.amount(4 * DAY));
-        self.ask(Ask::Convert {
-            enrollment,
-            order,
-            click,
-            held_until,
-        });
+        let held_until = self.dice.chance(12).then(|| self.now + self.dice.amount(4 * DAY));
+        self.ask(Ask::Convert { enrollment, order, click, held_until });
     }
 
     fn refunded(&mut self) {
@@ -194,11 +174,7 @@ impl History {
         let known = self.world.conversions.get(conversion).copied().flatten();
         let order = known.and_then(|seq| self.world.campaign.conversion(seq));
         let order = order.map_or(10, |(_, order)| order.0);
-        let amount = if self.dice.chance(50) {
-            order
-        } else {
-            self.dice.amount(order)
-        };
+        let amount = if self.dice.chance(50) { order } else { self.dice.amount(order) };
         self.ask(Ask::Refunded { conversion, amount });
     }
 
@@ -208,10 +184,7 @@ impl History {
             0..=1 => {
                 self.ask(Ask::Rollup { upto: None });
                 let deadline = self.now + self.dice.amount(4 * DAY);
-                self.ask(Ask::Hold {
-                    conversion,
-                    deadline,
-                });
+                self.ask(Ask::Hold { conversion, deadline });
             }
             2..=3 => {
                 let open: Vec<_> = (0..self.world.conversions.len())
@@ -223,10 +196,7 @@ impl History {
                     .collect();
                 let conversion = open.get(self.dice.below(open.len())).copied();
                 let uphold = self.dice.chance(40);
-                self.ask(Ask::EndHold {
-                    conversion: conversion.unwrap_or(0),
-                    uphold,
-                });
+                self.ask(Ask::EndHold { conversion: conversion.unwrap_or(0), uphold });
             }
             _ => {
                 self.ask(Ask::ExpireHolds);
@@ -239,14 +209,9 @@ impl History {
         let shared = u64::try_from(self.world.shared.len()).expect("small");
         let scanned = self.world.campaign.scanned();
         let least = self.world.shared.partition_point(|seq| *seq < scanned) + 1;
-        let upto = shared
-            - u64::try_from(self.dice.below(6))
-                .expect("small")
-                .min(shared - 1);
+        let upto = shared - u64::try_from(self.dice.below(6)).expect("small").min(shared - 1);
         let upto = upto.max(u64::try_from(least).expect("small")).min(shared);
-        self.ask(Ask::Rollup {
-            upto: (!whole).then_some(upto),
-        });
+        self.ask(Ask::Rollup { upto: (!whole).then_some(upto) });
     }
 
     fn money(&mut self) {
@@ -267,25 +232,36 @@ impl History {
         };
     }
 
+    fn beyond(&mut self) {
+        if self.dice.chance(50) {
+            let enrollment = self.dice.below(self.world.enrolled);
+            self.ask(Ask::Rejected { enrollment });
+            return;
+        }
+        let deposit = self.dice.below(self.world.deposits.len());
+        self.cases += 1;
+        let case = self.cases;
+        let amount = 1 + self.dice.amount(100);
+        if !self.ask(Ask::Disputed { deposit, case, amount }) {
+            return;
+        }
+        if self.dice.chance(50) {
+            self.ask(Ask::Reverse { deposit, case, amount, cause: 0, fee: 15 });
+        }
+        if self.dice.chance(50) {
+            self.ask(Ask::Won { deposit, case });
+        }
+    }
+
     fn deposit(&mut self) {
         let deposit = self.dice.below(self.world.deposits.len());
-        let case = self
-            .world
-            .cases
-            .get(self.dice.below(self.world.cases.len()))
-            .copied();
+        let case = self.world.cases.get(self.dice.below(self.world.cases.len())).copied();
         match self.dice.below(12) {
             0..=1 => {
                 let budget_part = 1 + self.dice.amount(400);
                 let amount = budget_part + self.dice.amount(30);
-                if self.ask(Ask::Expect {
-                    amount,
-                    budget_part,
-                }) && self.dice.chance(70)
-                {
-                    self.ask(Ask::Confirm {
-                        deposit: self.world.deposits.len() - 1,
-                    });
+                if self.ask(Ask::Expect { amount, budget_part }) && self.dice.chance(70) {
+                    self.ask(Ask::Confirm { deposit: self.world.deposits.len() - 1 });
                 }
             }
             2 => {
@@ -305,29 +281,16 @@ impl History {
                     .deposits
                     .get(deposit)
                     .map_or(1, |seq| self.world.campaign.deposits[seq].amount.0);
-                let amount = if self.dice.chance(40) {
-                    most
-                } else {
-                    self.dice.amount(most)
-                };
-                let cause = u8::try_from(self.dice.below(3)).expect("small");
+                let amount = if self.dice.chance(40) { most } else { self.dice.amount(most) };
+                let cause_no = u8::try_from(self.dice.below(3)).expect("small");
                 let fee = self.dice.pick(&[0, 15]);
-                self.ask(Ask::Reverse {
-                    deposit,
-                    case: self.cases,
-                    amount,
-                    cause,
-                    fee,
-                });
+                self.ask(Ask::Reverse { deposit, case: self.cases, amount, cause: cause_no, fee });
             }
             8..=10 => {
                 if let Some((deposit, case)) = case {
                     let won = self.dice.chance(50);
-                    let ask = if won {
-                        Ask::Won { deposit, case }
-                    } else {
-                        Ask::Lost { deposit, case }
-                    };
+                    let ask =
+                        if won { Ask::Won { deposit, case } } else { Ask::Lost { deposit, case } };
                     self.ask(ask);
                 }
             }
@@ -458,15 +421,11 @@ impl History {
     fn settle_what_is_under_way(&mut self) {
         for payout in 0..self.world.payouts.len() {
             let state = self.world.campaign.payouts[&self.world.payouts[payout]].state;
-            if matches!(
-                state,
-                DisbursementState::Planned | DisbursementState::Failed
-            ) && !self.ask(Ask::Attempt { payout })
+            if matches!(state, DisbursementState::Planned | DisbursementState::Failed)
+                && !self.ask(Ask::Attempt { payout })
             {
                 // Cash of the campaign's own that is not there must come from the operator.
-                let amount = self.world.campaign.payouts[&self.world.payouts[payout]]
-                    .amount
-                    .0;
+                let amount = self.world.campaign.payouts[&self.world.payouts[payout]].amount.0;
                 self.ask(Ask::Advance { amount });
                 self.ask(Ask::Attempt { payout });
             }

@@ -25,12 +25,13 @@ use sponsorhub_core::ledger::draft::{Draft, Drafted};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::campaign::{Mode, StateCause};
 use sponsorhub_core::ledger::event::conversion::{
-    ConversionAccepted, ConversionHeld, ConversionReversed, Risk, Taken,
+    ConversionAccepted, ConversionHeld, ConversionRejected, ConversionReversed, Risk, Taken,
 };
 use sponsorhub_core::ledger::event::deposit::{DisputeOutcome, ReversalCause};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::{Body, Kind};
 use sponsorhub_core::ledger::posting::Postings;
+use sponsorhub_core::merkle;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::oversight::ClaimEnd;
 use sponsorhub_core::refund::RefundOutcome;
@@ -65,6 +66,12 @@ impl Setup {
             ..Terms::with_defaults(Currency::Usd, Minor(self.budget), T + 700 * DAY)
         }
     }
+}
+
+/// Looks random and is the same in every run.
+fn salt(seq: Seq) -> Salt {
+    let hash = merkle::leaf_hash(&seq.to_be_bytes()).0;
+    Salt(hash[..16].try_into().expect("16 bytes"))
 }
 
 pub(crate) fn enrollment_id(number: usize) -> EnrollmentId {
@@ -103,11 +110,7 @@ impl World {
     }
 
     pub(crate) fn with_terms(terms: Terms) -> Self {
-        let opening = Opening {
-            id: CAMPAIGN,
-            brand: BrandId([1; 16]),
-            mode: Mode::Sandbox,
-        };
+        let opening = Opening { id: CAMPAIGN, brand: BrandId([1; 16]), mode: Mode::Sandbox };
         let draft = Draft::open(opening, terms, T).expect("valid terms");
         let (campaign, entries) = draft.into_parts();
         let first = Entry {
@@ -115,7 +118,7 @@ impl World {
             body: entries[0].body.clone(),
             campaign: CAMPAIGN,
             enrollment: None,
-            salt: Salt([0; 16]),
+            salt: salt(1),
             seq: 1,
         };
         let bytes = first.encode().expect("an entry");
@@ -171,7 +174,7 @@ impl World {
             body: drafted.body.clone(),
             campaign: CAMPAIGN,
             enrollment: n,
-            salt: Salt([7; 16]),
+            salt: salt(seq),
             seq,
         };
         let bytes = entry.encode().expect("a drafted entry can be written");
@@ -202,20 +205,14 @@ impl World {
         let claw = campaign.balance(Account::Clawback);
         assert_eq!(claw, campaign.balance(Account::Recoverable), "INV-15");
         for deposit in campaign.deposits.values() {
-            assert!(
-                deposit.transferred + deposit.refunded <= deposit.amount,
-                "INV-2"
-            );
+            assert!(deposit.transferred + deposit.refunded <= deposit.amount, "INV-2");
         }
         for (seq, reversed) in &campaign.reversed {
             let (_, order) = campaign.conversion(*seq).expect("known");
             assert!(reversed.refunded <= order, "INV-8");
         }
         let waits = campaign.has_unmet_demand() && campaign.unmet().is_positive();
-        assert!(
-            !waits || campaign.free().is_zero(),
-            "the cap is used while demand waits"
-        );
+        assert!(!waits || campaign.free().is_zero(), "the cap is used while demand waits");
     }
 
     pub(crate) fn is_payable(&self) -> impl Fn(EnrollmentId) -> bool + use<> {
@@ -238,6 +235,7 @@ impl World {
             | Ask::Reverse { .. }
             | Ask::Won { .. }
             | Ask::Lost { .. }
+            | Ask::Disputed { .. }
             | Ask::Advance { .. } => self.deposit_op(at, op.ask.clone()),
             Ask::Enroll { .. }
             | Ask::End { .. }
@@ -246,6 +244,7 @@ impl World {
             | Ask::Judge { .. }
             | Ask::Bases => self.enrollment_op(at, op.ask.clone()),
             Ask::Convert { .. }
+            | Ask::Rejected { .. }
             | Ask::Refunded { .. }
             | Ask::Hold { .. }
             | Ask::EndHold { .. }
@@ -271,49 +270,22 @@ impl World {
 
     fn deposit_op(&mut self, at: i64, ask: Ask) -> Option<()> {
         match ask {
-            Ask::Expect {
-                amount,
-                budget_part,
-            } => {
+            Ask::Expect { amount, budget_part } => {
                 let session = format!("cs_{}", self.deposits.len());
                 let (amount, part) = (Minor(amount), Minor(budget_part));
-                let seq = self
-                    .run(at, |d| d.expect_deposit(amount, part, session))
-                    .ok()?;
+                let seq = self.run(at, |d| d.expect_deposit(amount, part, session)).ok()?;
                 self.deposits.push(seq);
             }
-            Ask::Confirm { deposit } => {
-                let seq = *self.deposits.get(deposit)?;
-                let expected = self.campaign.expected_deposit(seq)?;
-                let observed = ObservedDeposit {
-                    campaign: CAMPAIGN,
-                    amount: self.campaign.deposits[&seq].amount,
-                    currency: "usd".into(),
-                    mode: Mode::Sandbox,
-                    session: self.campaign.deposits[&seq].session.clone(),
-                    payment: format!("pi_{seq}"),
-                    is_paid: true,
-                };
-                let funds = check_deposit(&expected, &observed).expect("as expected");
-                self.run(at, |draft| draft.confirm_deposit(funds)).ok()?;
-            }
+            Ask::Confirm { deposit } => self.confirm(at, deposit)?,
             Ask::Fail { deposit } => {
                 let seq = *self.deposits.get(deposit)?;
-                self.run(at, |draft| draft.fail_deposit(seq, "expired".into()))
-                    .ok()?;
+                self.run(at, |draft| draft.fail_deposit(seq, "expired".into())).ok()?;
             }
             Ask::Settle { deposit, fee } => {
                 let seq = *self.deposits.get(deposit)?;
-                self.run(at, |draft| draft.settle_deposit(seq, Minor(fee), at))
-                    .ok()?;
+                self.run(at, |draft| draft.settle_deposit(seq, Minor(fee), at)).ok()?;
             }
-            Ask::Reverse {
-                deposit,
-                case,
-                amount,
-                cause,
-                fee,
-            } => {
+            Ask::Reverse { deposit, case, amount, cause, fee } => {
                 let seq = *self.deposits.get(deposit)?;
                 let cause = match CAUSES[usize::from(cause)] {
                     "dispute" => ReversalCause::Dispute,
@@ -321,33 +293,34 @@ impl World {
                     _ => ReversalCause::LateFailure,
                 };
                 let (amount, dispute_fee) = (Minor(amount), Minor(fee));
-                let left = MoneyLeft {
-                    case: format!("k{case}"),
-                    amount,
-                    cause,
-                    dispute_fee,
-                };
-                self.run(at, |draft| draft.reverse_deposit(seq, left))
-                    .ok()?;
+                let left = MoneyLeft { case: format!("k{case}"), amount, cause, dispute_fee };
+                self.run(at, |draft| draft.reverse_deposit(seq, left)).ok()?;
                 self.cases.push((deposit, case));
             }
             Ask::Won { deposit, case } => {
                 let seq = *self.deposits.get(deposit)?;
-                self.run(at, |draft| draft.reinstate_deposit(seq, format!("k{case}")))
-                    .ok()?;
+                let key = format!("k{case}");
+                let known = &self.campaign.deposits[&seq].cases;
+                let kept = known.iter().any(|case| case.key == key && case.reversal.is_none());
+                if kept {
+                    self.run(at, |draft| draft.close_dispute(seq, key, true)).ok()?;
+                } else {
+                    self.run(at, |draft| draft.reinstate_deposit(seq, key)).ok()?;
+                }
+            }
+            Ask::Disputed { deposit, case, amount } => {
+                let seq = *self.deposits.get(deposit)?;
+                let key = format!("k{case}");
+                self.run(at, |draft| draft.dispute_deposit(seq, key, Minor(amount))).ok()?;
+                self.cases.push((deposit, case));
             }
             Ask::Lost { deposit, case } => {
                 let seq = *self.deposits.get(deposit)?;
-                self.run(at, |draft| {
-                    draft.close_dispute(seq, format!("k{case}"), false)
-                })
-                .ok()?;
+                self.run(at, |draft| draft.close_dispute(seq, format!("k{case}"), false)).ok()?;
             }
             Ask::Advance { amount } => {
                 let by = vec!["ann".to_owned(), "ben".to_owned()];
-                let seq = self
-                    .run(at, |draft| draft.advance(Minor(amount), by))
-                    .ok()?;
+                let seq = self.run(at, |draft| draft.advance(Minor(amount), by)).ok()?;
                 self.deposits.push(seq);
             }
             other => unreachable!("{other:?}"),
@@ -355,16 +328,28 @@ impl World {
         Some(())
     }
 
+    fn confirm(&mut self, at: i64, deposit: usize) -> Option<()> {
+        let seq = *self.deposits.get(deposit)?;
+        let expected = self.campaign.expected_deposit(seq)?;
+        let known = &self.campaign.deposits[&seq];
+        let observed = ObservedDeposit {
+            campaign: CAMPAIGN,
+            amount: known.amount,
+            currency: "usd".into(),
+            mode: Mode::Sandbox,
+            session: known.session.clone(),
+            payment: format!("pi_{seq}"),
+            is_paid: true,
+        };
+        let funds = check_deposit(&expected, &observed).expect("as expected");
+        self.run(at, |draft| draft.confirm_deposit(funds)).ok()
+    }
+
     fn enrollment_op(&mut self, at: i64, ask: Ask) -> Option<()> {
         let known =
             |world: &Self, number: usize| (number < world.enrolled).then(|| enrollment_id(number));
         match ask {
-            Ask::Enroll {
-                pay,
-                cap,
-                base,
-                unlock,
-            } => {
+            Ask::Enroll { pay, cap, base, unlock } => {
                 let id = enrollment_id(self.enrolled);
                 let offer = Offer {
                     base: Minor(base),
@@ -394,8 +379,7 @@ impl World {
             Ask::Judge { enrollment, accept } => {
                 let id = known(self, enrollment)?;
                 let declined = (!accept).then(|| "blurred".to_owned());
-                self.run(at, |draft| draft.judge_deliverable(id, declined))
-                    .ok()?;
+                self.run(at, |draft| draft.judge_deliverable(id, declined)).ok()?;
             }
             Ask::Bases => self.run(at, Draft::settle_bases).ok()?,
             other => unreachable!("{other:?}"),
@@ -405,12 +389,7 @@ impl World {
 
     fn conversion_op(&mut self, at: i64, ask: Ask) -> Option<()> {
         match ask {
-            Ask::Convert {
-                enrollment,
-                order,
-                click,
-                held_until,
-            } => {
+            Ask::Convert { enrollment, order, click, held_until } => {
                 let number = self.conversions.len();
                 let taken = taken(number, order, click);
                 let body = match held_until {
@@ -421,6 +400,14 @@ impl World {
                 let seq = self.run(at, |draft| draft.take_in(id, body)).ok();
                 self.conversions.push(seq);
                 seq?;
+            }
+            Ask::Rejected { enrollment } => {
+                let id = enrollment_id(enrollment);
+                let rejected = ConversionRejected {
+                    reason: "declared_bot".into(),
+                    taken: taken(self.entries.len(), 5, at),
+                };
+                self.run(at, |draft| draft.take_in(id, rejected.into())).ok()?;
             }
             Ask::Refunded { conversion, amount } => {
                 let conversion = (*self.conversions.get(conversion)?)?;
@@ -435,19 +422,16 @@ impl World {
                 };
                 self.run(at, |draft| draft.take_in(id, body.into())).ok()?;
             }
-            Ask::Hold {
-                conversion,
-                deadline,
-            } => {
+            Ask::Hold { conversion, deadline } => {
                 let seq = (*self.conversions.get(conversion)?)?;
-                self.run(at, |draft| draft.place_hold(seq, deadline, "doubt".into()))
-                    .ok()?;
+                self.run(at, |draft| draft.place_hold(seq, deadline, "doubt".into())).ok()?;
             }
             Ask::EndHold { conversion, uphold } => {
                 let seq = (*self.conversions.get(conversion)?)?;
-                let decision = match uphold {
-                    true => HoldDecision::Uphold("fraud".into()),
-                    false => HoldDecision::Release,
+                let decision = if uphold {
+                    HoldDecision::Uphold("fraud".into())
+                } else {
+                    HoldDecision::Release
                 };
                 self.run(at, |draft| draft.end_hold(seq, decision)).ok()?;
             }
@@ -461,8 +445,7 @@ impl World {
         let payable = self.is_payable();
         match ask {
             Ask::Plan => {
-                self.run(at, |draft| draft.plan_payouts(&payable, false))
-                    .ok()?;
+                self.run(at, |draft| draft.plan_payouts(&payable, false)).ok()?;
             }
             Ask::PlanUnclaimed { enrollment } => {
                 let id = enrollment_id(enrollment);
@@ -473,14 +456,12 @@ impl World {
             }
             Ask::CancelPayout { payout } => {
                 let seq = *self.payouts.get(payout)?;
-                self.run(at, |draft| draft.cancel_payout(seq, "asked".into()))
-                    .ok()?;
+                self.run(at, |draft| draft.cancel_payout(seq, "asked".into())).ok()?;
             }
             Ask::Attempt { payout } => {
                 let seq = *self.payouts.get(payout)?;
                 let key = format!("{seq}-{at}");
-                self.run(at, |draft| draft.attempt(seq, key, &payable))
-                    .ok()?;
+                self.run(at, |draft| draft.attempt(seq, key, &payable)).ok()?;
             }
             Ask::Outcome { payout, what } => {
                 let seq = *self.payouts.get(payout)?;
@@ -489,13 +470,11 @@ impl World {
                     1 => Outcome::Failed("account_closed".into()),
                     _ => Outcome::Unknown("no answer".into()),
                 };
-                self.run(at, |draft| draft.record_outcome(seq, outcome))
-                    .ok()?;
+                self.run(at, |draft| draft.record_outcome(seq, outcome)).ok()?;
             }
             Ask::TransferReversed { payout } => {
                 let seq = *self.payouts.get(payout)?;
-                self.run(at, |draft| draft.reverse_transfer(seq, "returned".into()))
-                    .ok()?;
+                self.run(at, |draft| draft.reverse_transfer(seq, "returned".into())).ok()?;
             }
             Ask::Refunds => {
                 self.run(at, Draft::plan_refunds).ok()?;
@@ -510,8 +489,7 @@ impl World {
                         reference: "bank 17".into(),
                     },
                 };
-                self.run(at, |draft| draft.record_refund(seq, outcome))
-                    .ok()?;
+                self.run(at, |draft| draft.record_refund(seq, outcome)).ok()?;
             }
             other => unreachable!("{other:?}"),
         }
@@ -524,14 +502,11 @@ impl World {
                 let by = vec!["ann".to_owned(), "ben".to_owned()];
                 let id = enrollment_id(enrollment);
                 let sum = Minor(amount);
-                self.run(at, |draft| draft.adjust(id, sum, "goodwill".into(), by))
-                    .ok()?;
+                self.run(at, |draft| draft.adjust(id, sum, "goodwill".into(), by)).ok()?;
             }
             Ask::OpenClaim { enrollment } => {
                 let id = enrollment_id(enrollment);
-                let seq = self
-                    .run(at, |draft| draft.open_claim(id, "missing".into()))
-                    .ok()?;
+                let seq = self.run(at, |draft| draft.open_claim(id, "missing".into())).ok()?;
                 self.claims.push(seq);
             }
             Ask::EndClaim { claim } => {
@@ -542,13 +517,10 @@ impl World {
             Ask::Launch => self.run(at, Draft::launch).ok()?,
             Ask::Pause => self.run(at, |draft| draft.pause(StateCause::Brand)).ok()?,
             Ask::Resume => self.run(at, Draft::resume).ok()?,
-            Ask::Complete => self
-                .run(at, |draft| draft.complete(StateCause::Brand))
-                .ok()?,
+            Ask::Complete => self.run(at, |draft| draft.complete(StateCause::Brand)).ok()?,
             Ask::Cancel => self.run(at, Draft::cancel).ok()?,
             Ask::Budget { budget } => {
-                self.run(at, |draft| draft.raise_budget(Minor(budget)))
-                    .ok()?;
+                self.run(at, |draft| draft.raise_budget(Minor(budget))).ok()?;
             }
             Ask::Close => {
                 let payable = self.is_payable();
@@ -618,12 +590,10 @@ fn line(text: &mut String, entry: &Drafted, n: Option<u64>) -> std::fmt::Result 
 fn moves(postings: &Postings, enrollment: Option<EnrollmentId>) -> String {
     let mut moves: Vec<_> = postings
         .iter()
-        .map(
-            |(account, change)| match enrollment.filter(|_| account.is_per_enrollment()) {
-                Some(id) => format!(" {account}:{}={change}", enrollment_number(id)),
-                None => format!(" {account}={change}"),
-            },
-        )
+        .map(|(account, change)| match enrollment.filter(|_| account.is_per_enrollment()) {
+            Some(id) => format!(" {account}:{}={change}", enrollment_number(id)),
+            None => format!(" {account}={change}"),
+        })
         .collect();
     moves.sort_unstable();
     moves.concat()
@@ -631,12 +601,7 @@ fn moves(postings: &Postings, enrollment: Option<EnrollmentId>) -> String {
 
 pub(crate) fn rate(pay: &Pay) -> Rate {
     if pay.flat {
-        Rate::Flat(
-            pay.tiers
-                .iter()
-                .map(|(from, v)| (*from, Minor(i64::from(*v))))
-                .collect(),
-        )
+        Rate::Flat(pay.tiers.iter().map(|(from, v)| (*from, Minor(i64::from(*v)))).collect())
     } else {
         Rate::Bps(pay.tiers.clone())
     }
@@ -647,12 +612,16 @@ pub(crate) fn taken(number: usize, order: i64, click: i64) -> Taken {
     key[..8].copy_from_slice(&(number as u64).to_be_bytes());
     Taken {
         amount: Minor(order),
-        artifact: format!("clk_{number}"),
+        artifact: format!("clk_{number:0>26}"),
         click_at: click,
         fingerprint: Fingerprint([2; 16]),
         key: CompositeKey(key),
         occurred_at: click,
-        risk: Risk::default(),
+        risk: number.is_multiple_of(2).then(|| Risk {
+            model: 1,
+            points: 15,
+            reasons: vec!["new_device".into()],
+        }),
         r#type: "sale".into(),
     }
 }

@@ -49,6 +49,16 @@ pub(crate) enum Ask {
         deposit: usize,
         case: u32,
     },
+    /// Not in the reference model: a dispute is announced before its money leaves.
+    Disputed {
+        deposit: usize,
+        case: u32,
+        amount: i64,
+    },
+    /// Not in the reference model.
+    Rejected {
+        enrollment: usize,
+    },
     Advance {
         amount: i64,
     },
@@ -156,43 +166,22 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.at)?;
         match &self.ask {
-            Ask::Expect {
-                amount,
-                budget_part,
-            } => write!(f, "expect {amount} {budget_part}"),
+            Ask::Expect { amount, budget_part } => write!(f, "expect {amount} {budget_part}"),
             Ask::Confirm { deposit } => write!(f, "confirm {deposit}"),
             Ask::Fail { deposit } => write!(f, "fail {deposit}"),
             Ask::Settle { deposit, fee } => write!(f, "settle {deposit} {fee}"),
-            Ask::Reverse {
-                deposit,
-                case,
-                amount,
-                cause,
-                fee,
-            } => {
+            Ask::Reverse { deposit, case, amount, cause, fee } => {
                 let cause = CAUSES[usize::from(*cause)];
                 write!(f, "reverse {deposit} {case} {amount} {cause} {fee}")
             }
             Ask::Won { deposit, case } => write!(f, "won {deposit} {case}"),
             Ask::Lost { deposit, case } => write!(f, "lost {deposit} {case}"),
+            Ask::Disputed { .. } | Ask::Rejected { .. } => write!(f, "{:?}", self.ask),
             Ask::Advance { amount } => write!(f, "advance {amount}"),
-            Ask::Enroll {
-                pay,
-                cap,
-                base,
-                unlock,
-            } => {
+            Ask::Enroll { pay, cap, base, unlock } => {
                 write!(f, "enroll {} ", if pay.flat { "flat" } else { "bps" })?;
-                let tiers = pay
-                    .tiers
-                    .iter()
-                    .map(|(from, value)| format!("{from}:{value}"));
-                write!(
-                    f,
-                    "{} {} {base} ",
-                    tiers.collect::<Vec<_>>().join(","),
-                    or_dash(*cap)
-                )?;
+                let tiers = pay.tiers.iter().map(|(from, value)| format!("{from}:{value}"));
+                write!(f, "{} {} {base} ", tiers.collect::<Vec<_>>().join(","), or_dash(*cap))?;
                 match unlock {
                     Unlock::Conversions(n) => write!(f, "conversions {n}"),
                     Unlock::DaysLive(n) => write!(f, "days_live {n}"),
@@ -206,23 +195,11 @@ impl fmt::Display for Op {
                 write!(f, "judge {enrollment} {}", u8::from(*accept))
             }
             Ask::Bases => write!(f, "bases"),
-            Ask::Convert {
-                enrollment,
-                order,
-                click,
-                held_until,
-            } => {
-                write!(
-                    f,
-                    "convert {enrollment} {order} {click} {}",
-                    or_dash(*held_until)
-                )
+            Ask::Convert { enrollment, order, click, held_until } => {
+                write!(f, "convert {enrollment} {order} {click} {}", or_dash(*held_until))
             }
             Ask::Refunded { conversion, amount } => write!(f, "refunded {conversion} {amount}"),
-            Ask::Hold {
-                conversion,
-                deadline,
-            } => write!(f, "hold {conversion} {deadline}"),
+            Ask::Hold { conversion, deadline } => write!(f, "hold {conversion} {deadline}"),
             Ask::EndHold { conversion, uphold } => {
                 write!(f, "end_hold {conversion} {}", u8::from(*uphold))
             }
@@ -247,11 +224,7 @@ impl fmt::Display for Op {
             Ask::Budget { budget } => write!(f, "budget {budget}"),
             Ask::Refunds => write!(f, "refunds"),
             Ask::RefundOutcome { refund, what } => {
-                write!(
-                    f,
-                    "refund_outcome {refund} {}",
-                    REFUND_OUTCOMES[usize::from(*what)]
-                )
+                write!(f, "refund_outcome {refund} {}", REFUND_OUTCOMES[usize::from(*what)])
             }
             Ask::Close => write!(f, "close"),
         }

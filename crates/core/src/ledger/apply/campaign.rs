@@ -19,10 +19,7 @@ impl Campaign {
             return Err(LedgerError::Terms(field));
         }
         let terms = Arc::new(body.terms.clone());
-        self.versions.push(TermsVersion {
-            effective_at: body.effective_at,
-            terms,
-        });
+        self.versions.push(TermsVersion { effective_at: body.effective_at, terms });
         Ok(Applied::Fact(Effect::Budget(body.terms.budget)))
     }
 
@@ -32,10 +29,7 @@ impl Campaign {
         body: &CampaignStateChanged,
     ) -> Result<Applied, LedgerError> {
         if !self.state.may_become(body.to) {
-            return Err(LedgerError::Edge {
-                from: self.state,
-                to: body.to,
-            });
+            return Err(LedgerError::Edge { from: self.state, to: body.to });
         }
         if let Some((_, until @ None)) = self.live.last_mut() {
             *until = Some(self.at);
@@ -47,10 +41,6 @@ impl Campaign {
             State::Draft | State::Funded | State::Paused | State::PaidOut => {}
         }
         self.state = body.to;
-        Ok(Applied::Fact(if body.to.is_terminal() {
-            Effect::Lapse
-        } else {
-            Effect::Neutral
-        }))
+        Ok(Applied::Fact(if body.to.is_terminal() { Effect::Lapse } else { Effect::Neutral }))
     }
 }

@@ -28,22 +28,11 @@ impl Campaign {
             Arc::make_mut(&mut entry.taken_at).push(at);
         }
         if let Some(deadline) = held_until {
-            let hold = Hold {
-                open: true,
-                deadline,
-                enrollment,
-                first_placed: step.seq,
-            };
+            let hold = Hold { open: true, deadline, enrollment, first_placed: step.seq };
             self.holds.insert(step.seq, hold);
         }
         let held = held_until.is_some();
-        let taken = TakenIn {
-            enrollment,
-            at,
-            order: taken.amount,
-            rate,
-            held,
-        };
+        let taken = TakenIn { enrollment, at, order: taken.amount, rate, held };
         Ok(Applied::Taken(Scan::Conversion(taken)))
     }
 
@@ -54,10 +43,7 @@ impl Campaign {
     /// An event type that the terms do not pay earns nothing.
     pub fn rate_at(&self, no: EnrollmentNo, event_type: &str, click_at: i64) -> RateValue {
         let enrollment = self.enrollment(no);
-        let own = enrollment
-            .rates
-            .as_ref()
-            .and_then(|rates| rates.get(event_type));
+        let own = enrollment.rates.as_ref().and_then(|rates| rates.get(event_type));
         let in_force = || {
             let versions = self.versions.iter().enumerate().rev();
             let mut counted = versions
@@ -67,11 +53,7 @@ impl Campaign {
                 .map(|(_, version)| &version.terms);
             counted.next().and_then(|terms| terms.rates.get(event_type))
         };
-        let rate = if enrollment.rates.is_some() {
-            own
-        } else {
-            in_force()
-        };
+        let rate = if enrollment.rates.is_some() { own } else { in_force() };
         let Some(rate) = rate else {
             return RateValue::Bps(0);
         };
@@ -97,19 +79,13 @@ impl Campaign {
         }
         reversed.refunded += body.amount;
         reversed.whole = reversed.refunded >= order;
-        Ok(Applied::Taken(Scan::Reversal {
-            conversion: body.conversion,
-            amount: body.amount,
-        }))
+        Ok(Applied::Taken(Scan::Reversal { conversion: body.conversion, amount: body.amount }))
     }
 
     /// The unit of a scanned conversion of this step's enrollment.
     fn unit_of(&self, step: &mut Step, conversion: Seq) -> Result<usize, LedgerError> {
         self.caught_up(step)?;
-        let index = self
-            .units
-            .find(conversion)
-            .ok_or(missing("conversion", conversion))?;
+        let index = self.units.find(conversion).ok_or(missing("conversion", conversion))?;
         if Some(self.units.get(index).enrollment) != step.enrollment {
             return Err(LedgerError::Enrollment);
         }
@@ -126,29 +102,19 @@ impl Campaign {
         if unit.held || !unit.planned.is_zero() || !unit.commission.is_positive() {
             return Err(missing("unplanned conversion", body.conversion));
         }
-        let first_placed = self
-            .holds
-            .get(&body.conversion)
-            .map_or(step.seq, |hold| hold.first_placed);
-        let hold = Hold {
-            open: true,
-            deadline: body.deadline,
-            enrollment: unit.enrollment,
-            first_placed,
-        };
+        let first_placed =
+            self.holds.get(&body.conversion).map_or(step.seq, |hold| hold.first_placed);
+        let hold =
+            Hold { open: true, deadline: body.deadline, enrollment: unit.enrollment, first_placed };
         self.holds.insert(body.conversion, hold);
-        let change = Change {
-            held: Some(true),
-            ..Change::default()
-        };
+        let change = Change { held: Some(true), ..Change::default() };
         self.reposition(index, change, &mut step.moved)?;
         Ok(Applied::Fact(Effect::Use))
     }
 
     fn close_hold(&mut self, conversion: Seq) -> Result<(), LedgerError> {
         let hold = self.holds.get_mut(&conversion).filter(|hold| hold.open);
-        hold.ok_or(missing("open hold on conversion", conversion))?
-            .open = false;
+        hold.ok_or(missing("open hold on conversion", conversion))?.open = false;
         Ok(())
     }
 
@@ -159,10 +125,7 @@ impl Campaign {
     ) -> Result<Applied, LedgerError> {
         let index = self.unit_of(step, conversion)?;
         self.close_hold(conversion)?;
-        let change = Change {
-            held: Some(false),
-            ..Change::default()
-        };
+        let change = Change { held: Some(false), ..Change::default() };
         self.reposition(index, change, &mut step.moved)?;
         Ok(Applied::Fact(Effect::Use))
     }

@@ -27,22 +27,14 @@ impl Campaign {
     fn open_deposit(&mut self, seq: Seq) -> Result<&mut Deposit, LedgerError> {
         let deposit = self.deposit_mut(seq)?;
         let open = deposit.status == DepositStatus::Expected;
-        if open {
-            Ok(deposit)
-        } else {
-            Err(missing("unconfirmed deposit", seq))
-        }
+        if open { Ok(deposit) } else { Err(missing("unconfirmed deposit", seq)) }
     }
 
     /// A confirmed deposit of the brand.
     fn paid_deposit(&mut self, seq: Seq) -> Result<&mut Deposit, LedgerError> {
         let deposit = self.deposit_mut(seq)?;
         let paid = deposit.is_confirmed() && !deposit.is_advance;
-        if paid {
-            Ok(deposit)
-        } else {
-            Err(missing("confirmed deposit", seq))
-        }
+        if paid { Ok(deposit) } else { Err(missing("confirmed deposit", seq)) }
     }
 
     pub(super) fn deposit_failed(&mut self, body: &DepositFailed) -> Result<Applied, LedgerError> {
@@ -93,11 +85,7 @@ impl Campaign {
         if deposit.cases.iter().any(|case| case.key == body.case) {
             return Err(missing("deposit without this case", body.deposit));
         }
-        deposit.cases.push(Case {
-            key: body.case.clone(),
-            open: true,
-            reversal: None,
-        });
+        deposit.cases.push(Case { key: body.case.clone(), open: true, reversal: None });
         self.frozen = self.frozen.saturating_add(1);
         Ok(Applied::Fact(Effect::Freeze))
     }
@@ -111,8 +99,7 @@ impl Campaign {
         let deposit = self.paid_deposit(body.deposit)?;
         let open = |case: &&mut Case| case.key == body.case && case.open;
         let case = deposit.cases.iter_mut().find(open);
-        case.ok_or(missing("open case of deposit", body.deposit))?
-            .open = false;
+        case.ok_or(missing("open case of deposit", body.deposit))?.open = false;
         self.frozen = self.frozen.saturating_sub(1);
         Ok(Applied::Fact(Effect::Unfreeze))
     }
@@ -147,20 +134,11 @@ impl Campaign {
         step.debit(Account::ProviderCosts, body.dispute_fee);
         let advance = self.money_out(step, amount);
         step.credit(Account::PlatformAdvance, body.dispute_fee);
-        let reversal = Some(Reversal {
-            amount,
-            fee,
-            receivable,
-            advance,
-        });
+        let reversal = Some(Reversal { amount, fee, receivable, advance });
         let deposit = self.paid_deposit(body.deposit)?;
         match deposit.cases.iter_mut().find(|case| case.key == body.case) {
             Some(case) => case.reversal = reversal,
-            None => deposit.cases.push(Case {
-                key: body.case.clone(),
-                open: true,
-                reversal,
-            }),
+            None => deposit.cases.push(Case { key: body.case.clone(), open: true, reversal }),
         }
         let freezes = !known;
         if freezes {
@@ -181,18 +159,9 @@ impl Campaign {
         let advanced = self.balance(Account::PlatformAdvance);
         let deposit = self.paid_deposit(body.deposit)?;
         let open = |case: &&mut Case| case.key == body.case && case.open;
-        let reversal = deposit
-            .cases
-            .iter_mut()
-            .find(open)
-            .and_then(|case| case.reversal.take());
+        let reversal = deposit.cases.iter_mut().find(open).and_then(|case| case.reversal.take());
         let reversal = reversal.ok_or(missing("reversed case of deposit", body.deposit))?;
-        let Reversal {
-            amount,
-            fee,
-            receivable,
-            advance,
-        } = reversal;
+        let Reversal { amount, fee, receivable, advance } = reversal;
         deposit.reversed -= amount;
         let owed = receivable.min(brand_owes);
         let repaid = advance.min(advanced);
@@ -218,12 +187,7 @@ impl Campaign {
         step.credit(Account::PlatformAdvance, body.amount);
         let expected = Deposit::expected(body.amount, Minor::ZERO, String::new());
         let status = DepositStatus::Confirmed;
-        let advance = Deposit {
-            status,
-            settled: true,
-            is_advance: true,
-            ..expected
-        };
+        let advance = Deposit { status, settled: true, is_advance: true, ..expected };
         self.deposits.insert(step.seq, advance);
         Ok(Applied::Fact(Effect::Neutral))
     }

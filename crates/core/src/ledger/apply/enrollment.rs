@@ -67,15 +67,11 @@ impl Campaign {
         no: EnrollmentNo,
         body: &EnrollmentStarted,
     ) -> Result<(), LedgerError> {
-        let accepted = usize::try_from(body.terms_version)
-            .ok()
-            .and_then(|v| v.checked_sub(1));
+        let accepted = usize::try_from(body.terms_version).ok().and_then(|v| v.checked_sub(1));
         let version = accepted.and_then(|index| Some((index, self.versions.get(index)?)));
         let (accepted, version) = version.ok_or(LedgerError::Terms("no such version"))?;
-        let (platform_fee_bps, netting_share_bps) = (
-            version.terms.platform_fee_bps,
-            version.terms.netting_share_bps,
-        );
+        let (platform_fee_bps, netting_share_bps) =
+            (version.terms.platform_fee_bps, version.terms.netting_share_bps);
         let reserve = body.base + body.base.share(platform_fee_bps);
         if reserve.is_positive() {
             self.caught_up(step)?;
@@ -130,11 +126,7 @@ impl Campaign {
     fn take_reserve(&mut self, step: &mut Step, no: EnrollmentNo) -> Result<Minor, LedgerError> {
         self.caught_up(step)?;
         let reserve = std::mem::take(&mut self.enrollment_mut(no).base_left);
-        if reserve.is_positive() {
-            Ok(reserve)
-        } else {
-            Err(missing("base at entry", step.seq))
-        }
+        if reserve.is_positive() { Ok(reserve) } else { Err(missing("base at entry", step.seq)) }
     }
 
     fn base_earned(&mut self, step: &mut Step, no: EnrollmentNo) -> Result<(), LedgerError> {
@@ -143,13 +135,7 @@ impl Campaign {
         step.debit(Account::BaseReserve, reserve);
         step.credit(Account::Payable, base);
         step.credit(Account::PlatformFees, reserve - base);
-        self.add_unit(Unit::matured(
-            step.seq,
-            no,
-            UnitKind::Base,
-            base,
-            reserve - base,
-        ));
+        self.add_unit(Unit::matured(step.seq, no, UnitKind::Base, base, reserve - base));
         Ok(())
     }
 

@@ -87,13 +87,7 @@ impl Campaign {
             (Some(id), _) => Some(self.enrollment_no(id).ok_or(LedgerError::Enrollment)?),
         };
         let moved = Changes::NONE;
-        let mut step = Step {
-            seq,
-            id: enrollment_id,
-            enrollment,
-            moved,
-            caught_up: false,
-        };
+        let mut step = Step { seq, id: enrollment_id, enrollment, moved, caught_up: false };
         let applied = self.dispatch(&mut step, body)?;
         let postings = Postings::try_new(enrollment, step.moved)?;
         self.balances.apply(&postings)?;
@@ -105,10 +99,9 @@ impl Campaign {
         let scan = match applied {
             Applied::Run => return Ok(postings),
             Applied::Taken(scan) => scan,
-            Applied::Fact(effect) => Scan::Fact {
-                funds: -postings.change(Account::CampaignFunds),
-                effect,
-            },
+            Applied::Fact(effect) => {
+                Scan::Fact { funds: -postings.change(Account::CampaignFunds), effect }
+            }
         };
         self.last_fact = seq;
         self.pend(seq, scan, step.caught_up);
@@ -191,9 +184,7 @@ impl Campaign {
         step.caught_up = true;
         match self.fold.pending.iter().find(|pending| !pending.caught_up) {
             None => Ok(()),
-            Some(pending) => Err(LedgerError::NotCaughtUp {
-                waiting: pending.seq,
-            }),
+            Some(pending) => Err(LedgerError::NotCaughtUp { waiting: pending.seq }),
         }
     }
 }

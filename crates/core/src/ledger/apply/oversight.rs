@@ -55,10 +55,7 @@ impl Campaign {
     }
 
     pub(super) fn claim_closed(&mut self, step: &Step, claim: Seq) -> Result<Applied, LedgerError> {
-        let whose = self
-            .claims
-            .remove(&claim)
-            .ok_or(missing("open claim", claim))?;
+        let whose = self.claims.remove(&claim).ok_or(missing("open claim", claim))?;
         if step.enrollment != Some(whose) {
             return Err(LedgerError::Enrollment);
         }

@@ -20,14 +20,11 @@ impl Campaign {
     /// `clearing_days` more have fully passed; a base or an adjustment at once.
     pub fn ripe(&self, no: EnrollmentNo, day: i64) -> impl Iterator<Item = (usize, Minor)> + '_ {
         let clearing = i64::from(self.terms().clearing_days);
-        self.enrollment(no)
-            .open_units
-            .iter()
-            .filter_map(move |index| {
-                let unit = self.units.get(*index);
-                let matured = unit.matures_at_once() || unit.day.saturating_add(clearing) < day;
-                (matured && !unit.held).then(|| (*index, unit.unplanned()))
-            })
+        self.enrollment(no).open_units.iter().filter_map(move |index| {
+            let unit = self.units.get(*index);
+            let matured = unit.matures_at_once() || unit.day.saturating_add(clearing) < day;
+            (matured && !unit.held).then(|| (*index, unit.unplanned()))
+        })
     }
 
     /// The first ripe units that make up `amount`; none where there is less.
@@ -70,10 +67,7 @@ impl Campaign {
                 }
             }
         }
-        let deposit = self
-            .deposits
-            .get_mut(&body.deposit)
-            .expect("its capacity was just read");
+        let deposit = self.deposits.get_mut(&body.deposit).expect("its capacity was just read");
         deposit.transferred += body.amount;
         let payout = Payout {
             enrollment: no,
@@ -98,10 +92,7 @@ impl Campaign {
         other: Account,
     ) -> Result<(), LedgerError> {
         let planned = self.units.get(index).planned + amount;
-        let change = Change {
-            planned: Some((planned, other)),
-            ..Change::default()
-        };
+        let change = Change { planned: Some((planned, other)), ..Change::default() };
         self.reposition(index, change, &mut step.moved).map(drop)
     }
 
@@ -135,21 +126,13 @@ impl Campaign {
         if step.enrollment != Some(payout.enrollment) {
             return Err(LedgerError::Enrollment);
         }
-        if states.contains(&payout.state) {
-            Ok(payout)
-        } else {
-            Err(missing("payout", seq))
-        }
+        if states.contains(&payout.state) { Ok(payout) } else { Err(missing("payout", seq)) }
     }
 
     /// A cancelled payout or a returned transfer: owed again, and the deposit is free again. Where
     /// the campaign is closed the money is unclaimed, since nothing plans payouts there.
     fn money_back(&mut self, step: &mut Step, seq: Seq, from: Account) -> Result<(), LedgerError> {
-        let payout = self
-            .payouts
-            .get(&seq)
-            .expect("its state was just changed")
-            .clone();
+        let payout = self.payouts.get(&seq).expect("its state was just changed").clone();
         let no = payout.enrollment;
         if payout.source == PayoutSource::Unclaimed || self.state == State::PaidOut {
             step.debit(from, payout.amount);
@@ -160,10 +143,7 @@ impl Campaign {
                 self.plan(step, *index, -*amount, from)?;
             }
         }
-        let deposit = self
-            .deposits
-            .get_mut(&payout.deposit)
-            .expect("payouts name deposits");
+        let deposit = self.deposits.get_mut(&payout.deposit).expect("payouts name deposits");
         deposit.transferred -= payout.amount;
         Ok(())
     }

@@ -15,10 +15,7 @@ impl Campaign {
         body: &RefundPlanned,
     ) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
-        let deposit = self
-            .deposits
-            .get_mut(&body.deposit)
-            .filter(|deposit| !deposit.is_advance);
+        let deposit = self.deposits.get_mut(&body.deposit).filter(|deposit| !deposit.is_advance);
         let deposit = deposit.ok_or(missing("deposit", body.deposit))?;
         if !body.amount.is_positive() || deposit.capacity() < body.amount {
             return Err(LedgerError::Deposit(body.deposit));
@@ -26,11 +23,8 @@ impl Campaign {
         deposit.refunded += body.amount;
         step.debit(Account::CampaignFunds, body.amount);
         step.credit(Account::RefundClearing, body.amount);
-        let refund = Refund {
-            amount: body.amount,
-            deposit: body.deposit,
-            state: RefundState::Planned,
-        };
+        let refund =
+            Refund { amount: body.amount, deposit: body.deposit, state: RefundState::Planned };
         self.refunds.insert(step.seq, refund);
         Ok(Applied::Fact(Effect::Refund))
     }
@@ -66,10 +60,7 @@ impl Campaign {
     ) -> Result<Applied, LedgerError> {
         let refund = self.end_refund(step, seq, RefundState::Failed)?;
         step.credit(Account::CampaignFunds, refund.amount);
-        let deposit = self
-            .deposits
-            .get_mut(&refund.deposit)
-            .expect("refunds name deposits");
+        let deposit = self.deposits.get_mut(&refund.deposit).expect("refunds name deposits");
         deposit.refunded -= refund.amount;
         Ok(Applied::Fact(Effect::Refund))
     }

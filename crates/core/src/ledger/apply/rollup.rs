@@ -8,10 +8,7 @@ use crate::ids::Seq;
 use crate::money::{INTEGER_MAX, Minor};
 
 fn disagreement(said: &impl std::fmt::Debug, computed: &impl std::fmt::Debug) -> LedgerError {
-    LedgerError::Recomputed {
-        said: format!("{said:?}"),
-        computed: format!("{computed:?}"),
-    }
+    LedgerError::Recomputed { said: format!("{said:?}"), computed: format!("{computed:?}") }
 }
 
 impl Campaign {

@@ -22,14 +22,16 @@ pub struct Taken {
     pub key: CompositeKey,
     /// When the order happened, as the brand says.
     pub occurred_at: i64,
-    /// Risk: points and reasons, and the version of the model that gave them.
-    pub risk: Risk,
+    /// Risk: points and reasons, and the version of the model that gave them; absent where nothing
+    /// was scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     /// The event type.
     pub r#type: String,
 }
 
 /// A risk score.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Risk {
     /// Version of the rules.

@@ -72,8 +72,13 @@ macro_rules! ids {
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let error = || IdError { prefix: $prefix, text: text.chars().take(40).collect() };
                 let digits = text.strip_prefix($prefix).ok_or_else(error)?;
-                let bytes = BASE32_DNSSEC.decode(digits.as_bytes()).map_err(|_| error())?;
-                let id = Self(bytes.try_into().map_err(|_| error())?);
+                let mut bytes = [0_u8; 16];
+                let fits = digits.len() == 26
+                    && BASE32_DNSSEC.decode_mut(digits.as_bytes(), &mut bytes) == Ok(bytes.len());
+                if !fits {
+                    return Err(error());
+                }
+                let id = Self(bytes);
                 // The decoder folds case; one id has one spelling.
                 if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
                     return Err(error());

@@ -5,7 +5,7 @@
 //! funded; only accrual stops at zero free funds and while frozen, and goes on from there when
 //! funds come back. Rollup runs only cut the fold into pieces: any split gives the same postings.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Account;
@@ -75,6 +75,13 @@ pub(super) enum Effect {
     Lapse,
 }
 
+/// What the run in progress moved for one enrollment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    changes: Changes,
+    is_touched: bool,
+}
+
 /// The accrual fold. Everything here is a function of the entries up to `scanned`.
 #[derive(Clone, Debug)]
 pub(super) struct Fold {
@@ -90,8 +97,8 @@ pub(super) struct Fold {
     budget: Minor,
     frozen: u32,
     /// Postings of the run in progress, per enrollment, and where that run ends.
-    run: Vec<Changes>,
-    touched: BTreeSet<EnrollmentNo>,
+    run: Vec<Run>,
+    touched: Vec<EnrollmentNo>,
     pub(super) run_to: Option<Seq>,
 }
 
@@ -110,7 +117,7 @@ impl Fold {
             budget,
             frozen: 0,
             run: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
             run_to: None,
         }
     }
@@ -154,38 +161,46 @@ impl Fold {
         }
     }
 
-    fn run_slot(&mut self, enrollment: EnrollmentNo) -> &mut Changes {
-        self.touched.insert(enrollment);
-        if self.run.len() <= enrollment.index() {
-            self.run.resize(enrollment.index().saturating_add(1), Changes::NONE);
+    fn run_mut(&mut self, enrollment: EnrollmentNo) -> &mut Changes {
+        let wanted = enrollment.index().saturating_add(1);
+        if self.run.len() < wanted {
+            self.run.resize(wanted, Run::default());
         }
-        self.run.get_mut(enrollment.index()).expect("just made")
+        let run = self.run.get_mut(enrollment.index()).expect("just made");
+        if !run.is_touched {
+            run.is_touched = true;
+            self.touched.push(enrollment);
+        }
+        &mut run.changes
     }
 
     /// Enrollments that the run in progress moved money for: returns to the funds first, so that
     /// no account dips below zero for a reader between two entries, then by number.
     pub(super) fn touched(&self) -> Vec<EnrollmentNo> {
-        let moved = |no: &EnrollmentNo| self.run.get(no.index()).copied().unwrap_or_default();
         let mut touched: Vec<_> =
-            self.touched.iter().copied().filter(|no| !moved(no).is_none()).collect();
-        touched.sort_by_key(|no| (moved(no).get(Account::CampaignFunds), *no));
+            self.touched.iter().copied().filter(|no| !self.run_of(*no).is_none()).collect();
+        touched.sort_by_key(|no| (self.run_of(*no).get(Account::CampaignFunds), *no));
         touched
     }
 
     /// The run's postings for one enrollment, without taking them.
     pub(super) fn run_of(&self, enrollment: EnrollmentNo) -> Changes {
-        self.run.get(enrollment.index()).copied().unwrap_or_default()
+        self.run.get(enrollment.index()).map(|run| run.changes).unwrap_or_default()
     }
 
     pub(super) fn take_run_of(&mut self, enrollment: EnrollmentNo) -> Changes {
-        self.touched.remove(&enrollment);
-        self.run.get_mut(enrollment.index()).map(std::mem::take).unwrap_or_default()
+        let run = self.run.get_mut(enrollment.index());
+        run.map(|run| std::mem::take(&mut run.changes)).unwrap_or_default()
     }
 
     /// Ends the run; false where something was left unposted.
     pub(super) fn close_run(&mut self) -> bool {
         let clean = self.touched().is_empty();
-        self.touched.clear();
+        for enrollment in self.touched.drain(..) {
+            if let Some(run) = self.run.get_mut(enrollment.index()) {
+                *run = Run::default();
+            }
+        }
         self.run_to = None;
         clean
     }
@@ -231,6 +246,9 @@ impl Campaign {
         match what {
             Scan::Conversion(taken) => {
                 let index = self.take_in(seq, taken);
+                if self.fund_at_once(index) {
+                    return Ok(());
+                }
                 self.fold.queue.push_back(index);
             }
             Scan::Reversal { conversion, amount } => {
@@ -242,9 +260,9 @@ impl Campaign {
                 unit.refunded += if unit.order.is_zero() { Minor(1) } else { amount };
                 let commission = unit.granted.min(unit.rate.commission(unit.order, unit.refunded));
                 let enrollment = unit.enrollment;
-                let mut run = *self.fold.run_slot(enrollment);
+                let mut run = *self.fold.run_mut(enrollment);
                 let left = self.reprice(index, commission, &mut run)?;
-                *self.fold.run_slot(enrollment) = run;
+                *self.fold.run_mut(enrollment) = run;
                 self.fold.funds -= left;
                 self.fold.used += left;
             }
@@ -287,6 +305,28 @@ impl Campaign {
         index
     }
 
+    /// The usual case, in which nobody waits, everything is free and nothing is owed back: the
+    /// same as [`Self::drain`], without looking at what cannot happen.
+    fn fund_at_once(&mut self, index: usize) -> bool {
+        let unit = self.units.get_mut(index);
+        let (no, whole) = (unit.enrollment, unit.unmet());
+        if unit.held || !self.fold.queue.is_empty() || self.fold.free() < whole {
+            return false;
+        }
+        let run = self.fold.run_mut(no);
+        let owed_before = self.balances.of(Account::Clawback, no);
+        if !(owed_before + run.get(Account::Clawback)).is_zero() {
+            return false;
+        }
+        (unit.funded, unit.creator, unit.fee) = (whole, unit.commission, unit.platform_fee);
+        run.credit(Account::Payable, unit.creator);
+        run.credit(Account::PlatformFees, unit.fee);
+        run.debit(Account::CampaignFunds, whole);
+        self.fold.funds -= whole;
+        self.fold.used += whole;
+        true
+    }
+
     fn drain(&mut self) -> Result<(), LedgerError> {
         while let Some(&index) = self.fold.queue.front() {
             let unit = self.units.get(index);
@@ -300,10 +340,10 @@ impl Campaign {
                 break;
             }
             let (enrollment, funded) = (unit.enrollment, unit.funded + take);
-            let mut run = *self.fold.run_slot(enrollment);
+            let mut run = *self.fold.run_mut(enrollment);
             let change = Change { funded: Some(funded), ..Change::default() };
             let left = self.reposition(index, change, &mut run)?;
-            *self.fold.run_slot(enrollment) = run;
+            *self.fold.run_mut(enrollment) = run;
             self.fold.funds -= left;
             self.fold.used += left;
         }
@@ -330,26 +370,22 @@ impl Campaign {
         self.reposition(index, change, posted)
     }
 
+    /// Brings a unit to new figures and adds the difference to `posted`. Returns what left the
+    /// campaign's funds.
     pub(super) fn reposition(
         &mut self,
         index: usize,
         change: Change,
         posted: &mut Changes,
     ) -> Result<Minor, LedgerError> {
-        let no = self.units.get(index).enrollment;
-        let netting_bps = self.enrollment(no).netting_share_bps;
-        let clawback = self.balances.of(Account::Clawback, no);
         let unit = self.units.get_mut(index);
-        let left = unit.reposition(change, netting_bps, clawback, posted)?;
-        let open = unit.unplanned().is_positive();
-        let known = self.enrollment(no).open_units.contains(&index);
-        if open != known {
-            let units = Arc::make_mut(&mut self.enrollment_mut(no).open_units);
-            if open {
-                units.insert(index);
-            } else {
-                units.remove(&index);
-            }
+        let no = unit.enrollment;
+        let enrollment = self.enrollments.get_mut(no.index()).expect("appended before");
+        let clawback = self.balances.of(Account::Clawback, no);
+        let left = unit.reposition(change, enrollment.netting_share_bps, clawback, posted)?;
+        let skipped = enrollment.units.get(enrollment.open_from).is_none_or(|first| index < *first);
+        if skipped && unit.unplanned().is_positive() {
+            enrollment.open_from = enrollment.units.partition_point(|known| *known < index);
         }
         Ok(left)
     }

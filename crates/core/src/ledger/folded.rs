@@ -13,7 +13,7 @@ use super::fold::Fold;
 use super::kind::Body;
 use super::posting::Postings;
 use super::state::DisbursementState;
-use super::unit::Units;
+use super::unit::{UnitKind, Units};
 use crate::campaign::state::State;
 use crate::campaign::terms::{BaseUnlock, Rate, Terms};
 use crate::conversion::{Gate, Membership};
@@ -170,10 +170,10 @@ pub struct Enrollment {
     pub(super) granted: Minor,
     /// Earned before the close and not payable then.
     pub unclaimed_left: Minor,
-    /// Units with an unplanned part, in ledger order.
-    pub(super) open_units: Arc<std::collections::BTreeSet<usize>>,
-    /// Conversions that count towards the base: earning, not held.
+    /// Its units, in ledger order.
     pub(super) units: Arc<Vec<usize>>,
+    /// Where in [`Self::units`] the first unit may be that has anything unplanned.
+    pub(super) open_from: usize,
 }
 
 /// A hold on a conversion.
@@ -479,7 +479,7 @@ impl Campaign {
         let units = self.enrollment(no).units.iter().copied();
         units.filter(|index| {
             let unit = self.units.get(*index);
-            unit.commission.is_positive() && !unit.held
+            unit.kind == UnitKind::Conversion && unit.commission.is_positive() && !unit.held
         })
     }
 
@@ -488,8 +488,7 @@ impl Campaign {
         match self.units.find(seq) {
             Some(index) => {
                 let unit = self.units.get(index);
-                (unit.kind == super::unit::UnitKind::Conversion)
-                    .then_some((unit.enrollment, unit.order))
+                (unit.kind == UnitKind::Conversion).then_some((unit.enrollment, unit.order))
             }
             None => self.fold.pending_conversion(seq),
         }

@@ -1,6 +1,5 @@
 //! A creator's taking part: start and end, deliverables, fixed base.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::account::Account;
@@ -102,8 +101,8 @@ impl Campaign {
             taken_at: Arc::default(),
             granted: Minor::ZERO,
             unclaimed_left: Minor::ZERO,
-            open_units: Arc::new(BTreeSet::new()),
             units: Arc::default(),
+            open_from: 0,
         });
         Ok(())
     }
@@ -141,11 +140,8 @@ impl Campaign {
 
     /// Adds a unit that is earned as it stands.
     pub(super) fn add_unit(&mut self, unit: Unit) {
-        let open = unit.unplanned().is_positive();
         let no = unit.enrollment;
         let index = self.units.push(unit);
-        if open {
-            Arc::make_mut(&mut self.enrollment_mut(no).open_units).insert(index);
-        }
+        Arc::make_mut(&mut self.enrollment_mut(no).units).push(index);
     }
 }

@@ -90,7 +90,9 @@ impl Campaign {
         let mut step = Step { seq, id: enrollment_id, enrollment, moved, caught_up: false };
         let applied = self.dispatch(&mut step, body)?;
         let postings = Postings::try_new(enrollment, step.moved)?;
-        self.balances.apply(&postings)?;
+        if !postings.is_none() {
+            self.balances.apply(&postings)?;
+        }
         self.head = seq;
         if let Some(no) = enrollment {
             let n = &mut self.enrollment_mut(no).n;

@@ -20,11 +20,28 @@ impl Campaign {
     /// `clearing_days` more have fully passed; a base or an adjustment at once.
     pub fn ripe(&self, no: EnrollmentNo, day: i64) -> impl Iterator<Item = (usize, Minor)> + '_ {
         let clearing = i64::from(self.terms().clearing_days);
-        self.enrollment(no).open_units.iter().filter_map(move |index| {
-            let unit = self.units.get(*index);
+        self.open_units(no).filter_map(move |index| {
+            let unit = self.units.get(index);
             let matured = unit.matures_at_once() || unit.day.saturating_add(clearing) < day;
-            (matured && !unit.held).then(|| (*index, unit.unplanned()))
+            (matured && !unit.held).then(|| (index, unit.unplanned()))
         })
+    }
+
+    /// Units of an enrollment with something unplanned, in ledger order.
+    fn open_units(&self, no: EnrollmentNo) -> impl Iterator<Item = usize> + '_ {
+        let enrollment = self.enrollment(no);
+        let candidates = enrollment.units.iter().copied().skip(enrollment.open_from);
+        candidates.filter(|index| self.units.get(*index).unplanned().is_positive())
+    }
+
+    /// Skips units of which nothing is left to plan, so that the next payout does not look at them.
+    fn skip_planned(&mut self, no: EnrollmentNo) {
+        let first = self.open_units(no).next();
+        let enrollment = self.enrollment_mut(no);
+        enrollment.open_from = match first {
+            Some(first) => enrollment.units.partition_point(|index| *index < first),
+            None => enrollment.units.len(),
+        };
     }
 
     /// The first ripe units that make up `amount`; none where there is less.
@@ -65,6 +82,7 @@ impl Campaign {
                 for (index, amount) in &parts {
                     self.plan(step, *index, *amount, Account::DisbursementClearing)?;
                 }
+                self.skip_planned(no);
             }
         }
         let deposit = self.deposits.get_mut(&body.deposit).expect("its capacity was just read");
@@ -99,7 +117,7 @@ impl Campaign {
     pub(super) fn payout_unclaimed(&mut self, step: &mut Step) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
         let no = step.whose()?;
-        let open: Vec<usize> = self.enrollment(no).open_units.iter().copied().collect();
+        let open: Vec<usize> = self.open_units(no).collect();
         for index in open {
             let unit = self.units.get(index);
             if unit.held {

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::reference::{self, HISTORIES_CI, ModelArgs};
 use crate::run::{Cargo, Outcome, Row, overall, table, timed};
-use crate::{diagrams, tidy};
+use crate::{diagrams, ledger_docs, tidy};
 
 /// The seed of the comparison in `ci`; `prove` may take another.
 const SEED_CI: u64 = 1;
@@ -46,6 +46,9 @@ fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
         Step { name: "documentation", work: Work::Cargo(doc) },
         here("generated: state machines", "cargo xtask diagrams --check".into(), move || {
             diagrams::run(root, true)
+        }),
+        here("generated: ledger examples", "cargo xtask ledger-docs --check".into(), move || {
+            ledger_docs::run(root, true)
         }),
         here("reference model", "cargo xtask reference".into(), move || {
             reference::compare(root, model, HISTORIES_CI, SEED_CI)

@@ -36,6 +36,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Writes docs/ledger.md from the golden files.
+    LedgerDocs {
+        /// Compare only, and fail where the file differs.
+        #[arg(long)]
+        check: bool,
+    },
     /// Compares the ledger's fold with the reference model on random histories.
     Reference(reference::ReferenceArgs),
     /// Runs the store's benches and writes docs/benchmarks.md.
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         Task::Ci(model) => Ok(ci::run(&root, &model)),
         Task::Tidy => tidy::run(&root),
         Task::Diagrams { check } => diagrams::run(&root, check),
+        Task::LedgerDocs { check } => ledger_docs::run(&root, check),
         Task::Reference(args) => reference::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
         Task::Prove(args) => prove::run(&root, &args),

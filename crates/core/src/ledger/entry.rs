@@ -208,6 +208,11 @@ impl Rendered {
         self.kind
     }
 
+    /// The most bytes that the finished entry has.
+    pub fn bytes_max(&self) -> usize {
+        self.text.len().saturating_add(FRAME_BYTES_MAX)
+    }
+
     /// Appends the finished entry to `out`. `at` and `seq` must lie within ±(2^53−1).
     pub fn splice(&self, out: &mut Vec<u8>, at: i64, n: Option<u64>, seq: Seq) {
         let (before, after) = self.text.split_at(self.middle);

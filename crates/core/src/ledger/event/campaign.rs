@@ -64,7 +64,8 @@ pub enum StateCause {
     Closed,
 }
 
-/// `campaign.state_changed`.
+/// `campaign.state_changed`: the campaign moved along an edge of its lifecycle. A pause is an entry
+/// too, since the crediting of clicks follows the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CampaignStateChanged {

@@ -42,7 +42,7 @@ pub struct Risk {
     pub reasons: Vec<String>,
 }
 
-/// `conversion.accepted`.
+/// `conversion.accepted`: verified, first of its key, and counted from here on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConversionAccepted(pub Taken);

@@ -28,7 +28,7 @@ pub struct EnrollmentStarted {
 #[serde(deny_unknown_fields)]
 pub struct EnrollmentEnded {}
 
-/// `deliverable.submitted`.
+/// `deliverable.submitted`: a creator hands in what the base waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliverableSubmitted {}
@@ -43,7 +43,7 @@ pub enum JudgedBy {
     Silence,
 }
 
-/// `deliverable.accepted`.
+/// `deliverable.accepted`: the brand, or seven days of its silence, says yes; unlocks the base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliverableAccepted {
@@ -51,7 +51,7 @@ pub struct DeliverableAccepted {
     pub by: JudgedBy,
 }
 
-/// `deliverable.declined`.
+/// `deliverable.declined`: the brand says no, with a reason; the creator may submit again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliverableDeclined {

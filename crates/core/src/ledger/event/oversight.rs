@@ -39,7 +39,7 @@ pub struct ClaimOpened {
     pub about: String,
 }
 
-/// `claim.answered`.
+/// `claim.answered`: someone looked and said what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimAnswered {

@@ -107,7 +107,7 @@ pub struct RefundPlanned {
     pub deposit: Seq,
 }
 
-/// `refund.paid`.
+/// `refund.paid`: the money is on its way to the brand for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundPaid {

@@ -348,16 +348,7 @@ impl Campaign {
     /// # Errors
     /// [`LedgerError`]: the entry cannot follow. The state is then unusable; replay again.
     pub fn apply(&mut self, entry: &Entry) -> Result<Postings, LedgerError> {
-        if entry.campaign != self.id {
-            return Err(LedgerError::OtherCampaign);
-        }
-        if entry.seq != self.head.saturating_add(1) {
-            let expected = self.head.saturating_add(1);
-            return Err(LedgerError::Sequence { expected, found: entry.seq });
-        }
-        if entry.at < self.at {
-            return Err(LedgerError::TimeWentBack { last: self.at, found: entry.at });
-        }
+        self.check_envelope(entry.campaign, entry.seq, entry.at)?;
         if let Some((id, n)) = entry.enrollment {
             let expected =
                 self.enrollment_no(id).map_or(1, |no| self.enrollment(no).n.saturating_add(1));
@@ -366,6 +357,26 @@ impl Campaign {
             }
         }
         self.append(entry.at, entry.enrollment.map(|(id, _)| id), &entry.body)
+    }
+
+    /// Whether an entry of this campaign, position and time may be the next one.
+    pub(super) fn check_envelope(
+        &self,
+        campaign: CampaignId,
+        seq: Seq,
+        at: i64,
+    ) -> Result<(), LedgerError> {
+        if campaign != self.id {
+            return Err(LedgerError::OtherCampaign);
+        }
+        let expected = self.head.saturating_add(1);
+        if seq != expected {
+            return Err(LedgerError::Sequence { expected, found: seq });
+        }
+        if at < self.at {
+            return Err(LedgerError::TimeWentBack { last: self.at, found: at });
+        }
+        Ok(())
     }
 
     /// The current terms.

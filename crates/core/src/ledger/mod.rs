@@ -26,6 +26,8 @@ pub mod state;
 
 pub mod folded;
 
+pub mod glance;
+
 mod fold;
 
 mod apply;

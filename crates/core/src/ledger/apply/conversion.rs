@@ -23,10 +23,7 @@ impl Campaign {
         let enrollment = step.whose()?;
         let rate = self.rate_at(enrollment, &taken.r#type, taken.click_at);
         let at = self.at;
-        let entry = self.enrollment_mut(enrollment);
-        if entry.counts_tiers {
-            Arc::make_mut(&mut entry.taken_at).push(at);
-        }
+        self.count_taken(enrollment);
         if let Some(deadline) = held_until {
             let hold = Hold { open: true, deadline, enrollment, first_placed: step.seq };
             self.holds.insert(step.seq, hold);
@@ -34,6 +31,15 @@ impl Campaign {
         let held = held_until.is_some();
         let taken = TakenIn { enrollment, at, order: taken.amount, rate, held };
         Ok(Applied::Taken(Scan::Conversion(taken)))
+    }
+
+    /// Remembers when a conversion was taken in, where a rate asks for it.
+    pub(in crate::ledger) fn count_taken(&mut self, no: EnrollmentNo) {
+        let at = self.at;
+        let enrollment = self.enrollment_mut(no);
+        if enrollment.counts_tiers {
+            Arc::make_mut(&mut enrollment.taken_at).push(at);
+        }
     }
 
     /// The value that pays a conversion of this type with this credited time: from the version in

@@ -138,6 +138,22 @@ pub fn check_reversed_amount(
     need(fits, Refusal::Field { field: "amount", fix })
 }
 
+/// Whether the amount of an event may enter a ledger.
+///
+/// # Errors
+/// [`Refusal::Field`] unless it is 0 to 10^11 minor units.
+pub fn check_order(body: &Body) -> Result<(), Refusal> {
+    let amount = match body {
+        Body::ConversionAccepted(accepted) => accepted.0.amount,
+        Body::ConversionHeld(held) => held.taken.amount,
+        Body::ConversionRejected(rejected) => rejected.taken.amount,
+        Body::ConversionReversed(reversed) => reversed.amount,
+        _ => return Ok(()),
+    };
+    let fix = "0 to 10^11 minor units";
+    need(amount.is_amount(), Refusal::Field { field: "amount", fix })
+}
+
 impl Campaign {
     /// Whether a conversion of this enrollment, credited to `click_at`, may be taken in at `at`.
     ///
@@ -176,6 +192,7 @@ impl Draft {
     /// # Errors
     /// [`Refusal`] as the checks say; [`Refusal::Field`] for a body of another kind.
     pub fn take_in(&mut self, id: EnrollmentId, body: Body) -> Result<Seq, Refusal> {
+        check_order(&body)?;
         let (campaign, now) = (self.campaign(), self.now());
         match &body {
             Body::ConversionAccepted(accepted) => {

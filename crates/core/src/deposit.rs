@@ -217,7 +217,7 @@ impl Draft {
         let settled = self.paid_deposit(deposit)?.settled;
         need(!settled, thing(deposit, "is settled already"))?;
         let fits = !fee.is_negative() && fee <= crate::money::AMOUNT_MAX;
-        need(fits, Refusal::Field { field: "fee", fix: "0 to 10^12 minor units" })?;
+        need(fits, Refusal::Field { field: "fee", fix: "0 to 10^11 minor units" })?;
         self.append(None, DepositSettled { available_on, deposit, fee }).map(drop)
     }
 

@@ -238,7 +238,7 @@ fn check_offer(
     rates: Option<&BTreeMap<String, Rate>>,
 ) -> Result<(), Refusal> {
     let fits = |amount: Minor| !amount.is_negative() && amount <= AMOUNT_MAX;
-    let fix = "0 to 10^12 minor units";
+    let fix = "0 to 10^11 minor units";
     need(fits(base), Refusal::Field { field: "base", fix })?;
     need(creator_cap.is_none_or(fits), Refusal::Field { field: "creator_cap", fix })?;
     let unlocks = base.is_zero() || base_unlock.is_some();

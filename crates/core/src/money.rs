@@ -13,9 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Largest magnitude of an integer in a ledger entry: 2^53 − 1, exact in every JSON reader.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 
-/// Largest single amount that a command accepts: 10^12 minor units. Nine million conversions of
-/// this size fit into the 64-bit sums of a campaign.
-pub const AMOUNT_MAX: Minor = Minor(1_000_000_000_000);
+/// Largest single amount in a ledger: 10^11 minor units. Ninety million conversions of this size
+/// fit into the 64-bit sums of a campaign.
+pub const AMOUNT_MAX: Minor = Minor(100_000_000_000);
 
 /// Basis points in one whole.
 pub const BPS: i64 = 10_000;
@@ -41,6 +41,17 @@ impl Minor {
     /// Whether this is less than nothing.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
+    }
+
+    /// Whether this may stand in an entry: 0 to [`AMOUNT_MAX`].
+    pub fn is_amount(self) -> bool {
+        !self.is_negative() && self <= AMOUNT_MAX
+    }
+
+    /// The sum, held at the largest number that an entry can hold.
+    pub(crate) fn saturating_sum(amounts: impl Iterator<Item = Self>) -> Self {
+        let sum = amounts.fold(0_i64, |sum, amount| sum.saturating_add(amount.0));
+        Self(sum.min(INTEGER_MAX))
     }
 
     /// The amount, or zero where it is negative.

@@ -116,10 +116,10 @@ pub(crate) fn need(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(refusal) }
 }
 
-/// An amount of a command: above zero, at most 10^12.
+/// An amount of a command: above zero, at most 10^11.
 pub(crate) fn amount(field: &'static str, amount: Minor) -> Result<(), Refusal> {
     let fits = amount.is_positive() && amount <= crate::money::AMOUNT_MAX;
-    need(fits, Refusal::Field { field, fix: "1 to 10^12 minor units" })
+    need(fits, Refusal::Field { field, fix: "1 to 10^11 minor units" })
 }
 
 /// What only two people together may do.

@@ -284,6 +284,62 @@ fn another_version_kind_field_or_spelling_is_refused_with_its_own_error() {
     assert!(matches!(decode(&long), Err(EntryError::TooLarge(_))));
 }
 
+/// Every number in a value, replaced one at a time.
+fn with_each_number_replaced(value: &Value, by: i64) -> Vec<Value> {
+    match value {
+        Value::Number(_) => vec![Value::from(by)],
+        Value::Array(items) => (0..items.len())
+            .flat_map(|index| {
+                let replaced = with_each_number_replaced(&items[index], by);
+                replaced.into_iter().map(move |item| {
+                    let mut items = items.clone();
+                    items[index] = item;
+                    Value::Array(items)
+                })
+            })
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| {
+                let replaced = with_each_number_replaced(field, by);
+                replaced.into_iter().map(move |field| {
+                    let mut fields = fields.clone();
+                    fields.insert(name.clone(), field);
+                    Value::Object(fields)
+                })
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_forged_number_never_upsets_who_reads_the_ledger() {
+    let lines = lines_of(&read("ledger.jsonl"));
+    let (mut forged, mut noticed) = (0_u32, 0_u32);
+    for (index, line) in lines.iter().enumerate() {
+        let value: Value = serde_json::from_slice(line).expect("JSON");
+        for by in [-1, 0, 1, 7, 100_000_000_001, 9_007_199_254_740_991, -9_007_199_254_740_991] {
+            for value in with_each_number_replaced(&value, by) {
+                let mut ledger = lines.clone();
+                ledger[index] = value.to_string().into_bytes();
+                forged += 1;
+                noticed += u32::from(replay(&ledger).is_none());
+            }
+        }
+    }
+    assert!(forged > 2_000 && noticed * 2 > forged, "{noticed} of {forged} noticed by the rules");
+}
+
+/// None where the ledger is refused. What matters is that it never panics.
+fn replay(lines: &[Vec<u8>]) -> Option<()> {
+    let mut campaign = Campaign::open(&Entry::decode(lines.first()?).ok()?).ok()?;
+    for line in lines.iter().skip(1) {
+        campaign.apply(&Entry::decode(line).ok()?).ok()?;
+    }
+    Some(())
+}
+
 #[test]
 #[ignore = "writes golden/v1, once"]
 fn record() {

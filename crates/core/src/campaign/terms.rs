@@ -252,7 +252,7 @@ impl Terms {
             (
                 "budget",
                 self.budget.is_positive() && self.budget <= AMOUNT_MAX,
-                "1 to 10^12 minor units",
+                "1 to 10^11 minor units",
             ),
             (
                 "base_unlock",
@@ -280,7 +280,7 @@ impl Terms {
         ];
         amounts.into_iter().map(|(field, amount)| {
             let fits = !amount.is_negative() && amount <= AMOUNT_MAX;
-            (field, fits, "0 to 10^12 minor units")
+            (field, fits, "0 to 10^11 minor units")
         })
     }
 

@@ -89,6 +89,12 @@ pub enum LedgerError {
     /// A version of the terms that may not follow, by the field.
     #[error("terms that may not follow: {0}")]
     Terms(&'static str),
+    /// An amount that no entry may hold.
+    #[error("{field} is out of range: 0 to 10^11 minor units")]
+    Amount {
+        /// Its name in the body.
+        field: &'static str,
+    },
     /// The entry needs a run before it.
     #[error("entry {waiting} waits to be scanned; a rollup run must come before this entry")]
     NotCaughtUp {

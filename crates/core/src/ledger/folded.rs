@@ -309,6 +309,7 @@ impl Campaign {
         if first.seq != 1 {
             return Err(LedgerError::Sequence { expected: 1, found: first.seq });
         }
+        opened.terms.check().map_err(|error| LedgerError::Terms(error.field))?;
         Ok(Self::opened(first.campaign, first.at, opened))
     }
 
@@ -418,9 +419,10 @@ impl Campaign {
         self.last_fact
     }
 
-    /// Commission and fees that no funds meet yet (over-cap demand).
+    /// Commission and fees that no funds meet yet (over-cap demand), held at 2^53 − 1.
     pub fn unmet(&self) -> Minor {
-        self.fold.queue.iter().map(|index| self.units.get(*index).unmet()).sum()
+        let waiting = self.fold.queue.iter().map(|index| self.units.get(*index).unmet());
+        Minor::saturating_sum(waiting)
     }
 
     /// Whether any conversion waits for funds.

@@ -142,6 +142,9 @@ impl Campaign {
         let Glance { at, amount: order, click_at, event_type, campaign, enrollment, n, seq } =
             *glance;
         self.check_envelope(campaign, seq, at)?;
+        if !order.is_amount() {
+            return Err(LedgerError::Amount { field: "amount" });
+        }
         let no = self.enrollment_no(enrollment).ok_or(LedgerError::Enrollment)?;
         let expected = self.enrollment(no).n.saturating_add(1);
         if n != expected {

@@ -4,6 +4,8 @@
 //! [`Campaign::append`] is the only writer. It is used alike for entries that are read back (an
 //! audit, a restart) and for entries that a command drafts, so the two cannot differ.
 
+mod amounts;
+
 mod campaign;
 
 mod deposit;
@@ -88,6 +90,7 @@ impl Campaign {
         };
         let moved = Changes::NONE;
         let mut step = Step { seq, id: enrollment_id, enrollment, moved, caught_up: false };
+        amounts::check(body)?;
         let applied = self.dispatch(&mut step, body)?;
         let postings = Postings::try_new(enrollment, step.moved)?;
         if !postings.is_none() {

@@ -5,7 +5,6 @@ use super::super::event::rollup::{Accrual, RollupAccrued, RollupClosed};
 use super::super::folded::Campaign;
 use super::{Applied, Step};
 use crate::ids::Seq;
-use crate::money::{INTEGER_MAX, Minor};
 
 fn disagreement(said: &impl std::fmt::Debug, computed: &impl std::fmt::Debug) -> LedgerError {
     LedgerError::Recomputed { said: format!("{said:?}"), computed: format!("{computed:?}") }
@@ -45,7 +44,7 @@ impl Campaign {
             cursor: self.accrual_cursor(),
             funds_after: self.fold.funds,
             funds_before: self.fold.funds_before,
-            unmet: self.unmet().min(Minor(INTEGER_MAX)),
+            unmet: self.unmet(),
             upto,
         }
     }

@@ -4,8 +4,9 @@
 use crate::campaign::state::State;
 use crate::ids::{EnrollmentId, Seq};
 use crate::ledger::draft::Draft;
-use crate::ledger::folded::{Campaign, Reversed};
+use crate::ledger::folded::Campaign;
 use crate::ledger::kind::Body;
+use crate::ledger::records::Reversed;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need};
 use crate::time::plus_days;

@@ -13,7 +13,8 @@ use crate::ledger::event::deposit::{
     DepositReinstated, DepositReversed, DepositSettled, DisputeOutcome, PlatformAdvanced,
     ReversalCause,
 };
-use crate::ledger::folded::{Campaign, Case, Deposit, DepositStatus};
+use crate::ledger::folded::Campaign;
+use crate::ledger::records::{Case, Deposit, DepositStatus};
 use crate::money::{BPS, Currency, Minor};
 use crate::refusal::{Refusal, amount, need, two_people};
 

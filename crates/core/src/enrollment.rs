@@ -10,7 +10,8 @@ use crate::ledger::event::enrollment::{
     BaseEarned, BaseReleased, DeliverableAccepted, DeliverableDeclined, DeliverableSubmitted,
     EnrollmentEnded, EnrollmentStarted, JudgedBy,
 };
-use crate::ledger::folded::{Campaign, Deliverable, Enrollment};
+use crate::ledger::folded::Campaign;
+use crate::ledger::records::{Deliverable, Enrollment};
 use crate::money::{AMOUNT_MAX, Minor};
 use crate::refusal::{Refusal, need};
 use crate::time::{DAY_MS, plus_days};

@@ -6,7 +6,8 @@ use crate::ledger::account::Account;
 use crate::ledger::draft::Draft;
 use crate::ledger::event::oversight::{Adjustment, AdjustmentPair};
 use crate::ledger::event::payout::{RefundFailed, RefundPaid, RefundPlanned, RefundSettledOutside};
-use crate::ledger::folded::{Campaign, RefundState};
+use crate::ledger::folded::Campaign;
+use crate::ledger::records::RefundState;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need, two_people};
 

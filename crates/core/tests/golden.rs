@@ -156,7 +156,7 @@ fn closing(story: &mut Story) {
     story.ask(at + 3 * DAY, Ask::RefundOutcome { refund: 1, what: 2 });
     story.ask(at + 3 * DAY, Ask::RefundOutcome { refund: 2, what: 0 });
     story.ask(at + 3 * DAY, Ask::Close);
-    assert_eq!(story.0.campaign.state, State::PaidOut);
+    assert_eq!(story.0.campaign.state(), State::PaidOut);
     story.ask(at + 4 * DAY, Ask::Onboard { enrollment: 1 });
     story.ask(at + 4 * DAY, Ask::PlanUnclaimed { enrollment: 1 });
     // Money that comes when all is over goes back at once.

@@ -71,7 +71,7 @@ impl Story {
 
     fn pay_what_is_planned(&mut self, at: i64) {
         for payout in 0..self.world.payouts.len() {
-            let state = self.world.campaign.payouts[&self.world.payouts[payout]].state;
+            let state = self.world.campaign.payouts()[&self.world.payouts[payout]].state;
             if state == DisbursementState::Planned {
                 self.must(at, Ask::Attempt { payout });
                 self.must(at, Ask::Outcome { payout, what: 0 });
@@ -80,7 +80,7 @@ impl Story {
     }
 
     fn of(&self, account: Account, enrollment: u32) -> Minor {
-        self.world.campaign.balances.of(account, EnrollmentNo(enrollment))
+        self.world.campaign.balances().of(account, EnrollmentNo(enrollment))
     }
 
     fn total(&self, account: Account) -> Minor {
@@ -89,7 +89,7 @@ impl Story {
 
     /// Ends the campaign and closes it; at the end everything that must be is zero.
     fn close(&mut self) {
-        if self.world.campaign.state != State::Completed {
+        if self.world.campaign.state() != State::Completed {
             self.must(T + 3 * DAY, Ask::Complete);
         }
         let mut at = T + 20 * DAY;
@@ -102,13 +102,13 @@ impl Story {
             self.pay_what_is_planned(at);
             for refund in 0..self.world.refunds.len() {
                 let seq = self.world.refunds[refund];
-                if self.world.campaign.refunds[&seq].state == RefundState::Planned {
+                if self.world.campaign.refunds()[&seq].state == RefundState::Planned {
                     self.must(at, Ask::RefundOutcome { refund, what: 0 });
                 }
             }
             at += DAY;
         }
-        assert_eq!(self.world.campaign.state, State::PaidOut);
+        assert_eq!(self.world.campaign.state(), State::PaidOut);
         for account in Account::ZERO_AT_CLOSE {
             assert!(self.total(account).is_zero(), "{account} = {}", self.total(account));
         }
@@ -216,7 +216,7 @@ fn advance_backs() {
     story.must(T, Ask::Lost { deposit: 0, case: 1 });
     story.close();
     let advance = story.world.deposits[1];
-    let payout = &story.world.campaign.payouts[&story.world.payouts[0]];
+    let payout = &story.world.campaign.payouts()[&story.world.payouts[0]];
     assert_eq!((payout.deposit, payout.amount), (advance, Minor(100)));
 }
 
@@ -245,9 +245,9 @@ fn fee_part_reversed() {
 fn freeze_ends() {
     let mut story = start(100, 0, &[None]);
     story.reverse(50, T);
-    assert_eq!(story.world.campaign.frozen, 1);
+    assert_eq!(story.world.campaign.frozen(), 1);
     story.must(T, Ask::Lost { deposit: 0, case: 1 });
-    assert_eq!(story.world.campaign.frozen, 0);
+    assert_eq!(story.world.campaign.frozen(), 0);
     story.close();
 }
 
@@ -269,7 +269,7 @@ fn capacity_at_plan() {
     story.pay(T + DAY);
     // Transferred 100 and reversed 100 of 100: allowed, since the transfer was planned before.
     story.reverse(100, T + DAY);
-    let deposit = &story.world.campaign.deposits[&story.world.deposits[0]];
+    let deposit = &story.world.campaign.deposits()[&story.world.deposits[0]];
     assert_eq!((deposit.transferred, deposit.capacity()), (Minor(100), Minor(0)));
 }
 

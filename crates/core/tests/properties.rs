@@ -46,13 +46,13 @@ fn invariants_hold_and_every_campaign_reaches_its_end_with_accounts_at_zero() {
     for seed in seeds() {
         let (_, history) = lived(seed);
         let campaign = &history.world.campaign;
-        assert!(campaign.state.is_terminal(), "history {seed} ended {}", campaign.state.name());
+        assert!(campaign.state().is_terminal(), "history {seed} ended {}", campaign.state().name());
         for account in Account::ZERO_AT_CLOSE {
             let left = campaign.balance(account);
             assert!(left.is_zero(), "history {seed}: {account} = {left}");
         }
-        paid_out += u64::from(campaign.state == State::PaidOut);
-        entries += campaign.head;
+        paid_out += u64::from(campaign.state() == State::PaidOut);
+        entries += campaign.head();
         replays_to_the_same_units(&history.world);
     }
     proof(&format!(
@@ -127,7 +127,7 @@ impl Cap {
         self.took = false;
         for entry in world.entries.iter().skip(self.seen) {
             let out = entry.postings.change(Account::CampaignFunds);
-            let deposits = &world.campaign.deposits;
+            let deposits = &world.campaign.deposits();
             match &entry.body {
                 Body::CampaignOpened(opened) => self.budget = opened.terms.budget,
                 Body::TermsSet(set) => self.budget = set.terms.budget,
@@ -170,7 +170,7 @@ fn the_cap_is_never_exceeded_by_one_minor_unit_and_used_while_demand_waits() {
             assert!(!cap.took || cap.used <= cap.limit(), "history {seed}: {op}");
             accruals += u64::from(cap.took);
             let campaign = &world.campaign;
-            if campaign.unmet().is_positive() && campaign.frozen == 0 {
+            if campaign.unmet().is_positive() && campaign.frozen() == 0 {
                 let free = (cap.limit() - cap.used).min(campaign.balance(Account::CampaignFunds));
                 assert!(!free.is_positive(), "history {seed}: {free} free, demand waits: {op}");
                 at_the_cap += 1;

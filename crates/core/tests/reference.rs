@@ -62,7 +62,7 @@ fn history(seed: u64) -> (String, String, u64) {
     given.push_str("end\n");
     let mut balances: Vec<_> = world.balances().split_whitespace().map(str::to_owned).collect();
     balances.sort_unstable();
-    let state = world.campaign.state.name();
+    let state = world.campaign.state().name();
     writeln!(wanted, "= {} {state}", balances.join(" ")).expect("a string");
     (given, wanted, u64::try_from(world.entries.len()).expect("small"))
 }

@@ -59,14 +59,14 @@ fn campaign_in(state: State) -> World {
         let at = if matches!(ask, Ask::Close | Ask::RefundOutcome { .. }) { LATE } else { T };
         must(&mut world, at, ask.clone());
     }
-    assert_eq!(world.campaign.state, state);
+    assert_eq!(world.campaign.state(), state);
     world
 }
 
 /// Asks for a command in a way in which its guard holds wherever it can.
 fn command(world: &mut World, command: Command) -> bool {
-    let before = world.campaign.state;
-    let at = world.campaign.at;
+    let before = world.campaign.state();
+    let at = world.campaign.at();
     match command {
         Command::Fund => {
             world.apply(&Op { at, ask: Ask::Confirm { deposit: 1 } });
@@ -86,7 +86,7 @@ fn command(world: &mut World, command: Command) -> bool {
             world.apply(&Op { at: LATE, ask: Ask::Close });
         }
     }
-    world.campaign.state != before
+    world.campaign.state() != before
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_state_and_command_of_a_campaign_follows_the_table() {
             let mut world = campaign_in(state);
             let changed = command(&mut world, asked);
             let expected = state.after(asked).unwrap_or(state);
-            assert_eq!(world.campaign.state, expected, "{} in {}", asked.name(), state.name());
+            assert_eq!(world.campaign.state(), expected, "{} in {}", asked.name(), state.name());
             moved += u32::from(changed);
         }
     }
@@ -109,8 +109,8 @@ fn every_state_and_command_of_a_campaign_follows_the_table() {
 fn a_refused_command_names_the_state_and_changes_nothing() {
     for state in State::ALL {
         let mut world = campaign_in(state);
-        let head = world.campaign.head;
-        let at = world.campaign.at;
+        let head = world.campaign.head();
+        let at = world.campaign.at();
         if state.after(Command::Launch).is_none() {
             let refusal = world.run(at, Draft::launch);
             assert!(matches!(refusal, Err(Refusal::State { state: s, .. }) if s == state));
@@ -119,7 +119,7 @@ fn a_refused_command_names_the_state_and_changes_nothing() {
             let refusal = world.run(at, Draft::cancel);
             assert!(matches!(refusal, Err(Refusal::State { state: s, .. }) if s == state));
         }
-        assert_eq!(world.campaign.head, head);
+        assert_eq!(world.campaign.head(), head);
     }
 }
 
@@ -175,7 +175,7 @@ fn every_state_and_command_of_a_disbursement_follows_the_table() {
             let mut world = disbursement_in(state);
             let listed = TRANSITIONS.iter().find(|e| e.from == state && e.command == *name);
             let accepted = world.apply(&Op { at: T + DAY, ask: ask.clone() });
-            let after = world.campaign.payouts[&world.payouts[0]].state;
+            let after = world.campaign.payouts()[&world.payouts[0]].state;
             assert_eq!(accepted, listed.is_some(), "{name} in {}", state.name());
             assert_eq!(after, listed.map_or(state, |edge| edge.to), "{name} in {}", state.name());
             walked += usize::from(accepted);

@@ -24,7 +24,11 @@ pub mod unit;
 
 pub mod state;
 
+pub mod records;
+
 pub mod folded;
+
+mod view;
 
 pub mod glance;
 

@@ -190,7 +190,7 @@ impl History {
                 let open: Vec<_> = (0..self.world.conversions.len())
                     .filter(|number| {
                         let seq = self.world.conversions[*number];
-                        let hold = seq.and_then(|seq| self.world.campaign.holds.get(&seq));
+                        let hold = seq.and_then(|seq| self.world.campaign.holds().get(&seq));
                         hold.is_some_and(|hold| hold.open)
                     })
                     .collect();
@@ -280,7 +280,7 @@ impl History {
                     .world
                     .deposits
                     .get(deposit)
-                    .map_or(1, |seq| self.world.campaign.deposits[seq].amount.0);
+                    .map_or(1, |seq| self.world.campaign.deposits()[seq].amount.0);
                 let amount = if self.dice.chance(40) { most } else { self.dice.amount(most) };
                 let cause_no = u8::try_from(self.dice.below(3)).expect("small");
                 let fee = self.dice.pick(&[0, 15]);
@@ -357,7 +357,7 @@ impl History {
 
     /// Brings the campaign to its end: answers what is open, lets time pass, and pays.
     pub(crate) fn finish(&mut self) {
-        match self.world.campaign.state {
+        match self.world.campaign.state() {
             State::Draft | State::Funded => {
                 self.ask(Ask::Cancel);
             }
@@ -420,12 +420,12 @@ impl History {
 
     fn settle_what_is_under_way(&mut self) {
         for payout in 0..self.world.payouts.len() {
-            let state = self.world.campaign.payouts[&self.world.payouts[payout]].state;
+            let state = self.world.campaign.payouts()[&self.world.payouts[payout]].state;
             if matches!(state, DisbursementState::Planned | DisbursementState::Failed)
                 && !self.ask(Ask::Attempt { payout })
             {
                 // Cash of the campaign's own that is not there must come from the operator.
-                let amount = self.world.campaign.payouts[&self.world.payouts[payout]].amount.0;
+                let amount = self.world.campaign.payouts()[&self.world.payouts[payout]].amount.0;
                 self.ask(Ask::Advance { amount });
                 self.ask(Ask::Attempt { payout });
             }
@@ -435,7 +435,7 @@ impl History {
         }
         for refund in 0..self.world.refunds.len() {
             let seq = self.world.refunds[refund];
-            if self.world.campaign.refunds[&seq].state == RefundState::Planned {
+            if self.world.campaign.refunds()[&seq].state == RefundState::Planned {
                 let what = self.dice.pick(&[0, 0, 0, 0, 0, 1, 2]);
                 self.ask(Ask::RefundOutcome { refund, what });
             }

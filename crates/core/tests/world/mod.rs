@@ -165,7 +165,7 @@ impl World {
     }
 
     fn keep(&mut self, at: i64, drafted: Drafted) {
-        let seq = self.twin.head + 1;
+        let seq = self.twin.head() + 1;
         let n = drafted.enrollment.map(|id| {
             let no = self.twin.enrollment_no(id);
             (id, no.map_or(1, |no| self.twin.enrollment(no).n + 1))
@@ -209,14 +209,18 @@ impl World {
     /// The invariants that hold after every command.
     pub(crate) fn check(&self) {
         let campaign = &self.campaign;
-        assert!(campaign.balances.difference().is_zero(), "INV-1");
-        assert_eq!(campaign.balances, self.twin.balances, "INV-10: replay knows no clock (INV-13)");
+        assert!(campaign.balances().difference().is_zero(), "INV-1");
+        assert_eq!(
+            campaign.balances(),
+            self.twin.balances(),
+            "INV-10: replay knows no clock (INV-13)"
+        );
         let claw = campaign.balance(Account::Clawback);
         assert_eq!(claw, campaign.balance(Account::Recoverable), "INV-15");
-        for deposit in campaign.deposits.values() {
+        for deposit in campaign.deposits().values() {
             assert!(deposit.transferred + deposit.refunded <= deposit.amount, "INV-2");
         }
-        for (seq, reversed) in &campaign.reversed {
+        for (seq, reversed) in &campaign.reversed() {
             let (_, order) = campaign.conversion(*seq).expect("known");
             assert!(reversed.refunded <= order, "INV-8");
         }
@@ -309,7 +313,7 @@ impl World {
             Ask::Won { deposit, case } => {
                 let seq = *self.deposits.get(deposit)?;
                 let key = format!("k{case}");
-                let known = &self.campaign.deposits[&seq].cases;
+                let known = &self.campaign.deposits()[&seq].cases;
                 let kept = known.iter().any(|case| case.key == key && case.reversal.is_none());
                 if kept {
                     self.run(at, |draft| draft.close_dispute(seq, key, true)).ok()?;
@@ -340,7 +344,7 @@ impl World {
     fn confirm(&mut self, at: i64, deposit: usize) -> Option<()> {
         let seq = *self.deposits.get(deposit)?;
         let expected = self.campaign.expected_deposit(seq)?;
-        let known = &self.campaign.deposits[&seq];
+        let known = &self.campaign.deposits()[&seq];
         let observed = ObservedDeposit {
             campaign: CAMPAIGN,
             amount: known.amount,
@@ -563,7 +567,7 @@ impl World {
         let mut text = String::new();
         for account in Account::ALL {
             for (no, enrollment) in self.campaign.numbered_enrollments() {
-                let balance = self.campaign.balances.of(account, no);
+                let balance = self.campaign.balances().of(account, no);
                 if account.is_per_enrollment() && !balance.is_zero() {
                     let number = enrollment_number(enrollment.id);
                     write!(text, "{account}:{number}={balance} ").expect("a string");

@@ -7,7 +7,8 @@ use super::super::event::deposit::{
     DepositReinstated, DepositReversed, DepositSettled, PlatformAdvanced,
 };
 use super::super::fold::Effect;
-use super::super::folded::{Campaign, Case, Deposit, DepositStatus, Reversal};
+use super::super::folded::Campaign;
+use super::super::records::{Case, Deposit, DepositStatus, Reversal};
 use super::{Applied, Step, missing};
 use crate::ids::Seq;
 use crate::money::Minor;

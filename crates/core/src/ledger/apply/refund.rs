@@ -4,7 +4,8 @@ use super::super::account::Account;
 use super::super::error::LedgerError;
 use super::super::event::payout::RefundPlanned;
 use super::super::fold::Effect;
-use super::super::folded::{Campaign, Refund, RefundState};
+use super::super::folded::Campaign;
+use super::super::records::{Refund, RefundState};
 use super::{Applied, Step, missing};
 use crate::ids::Seq;
 

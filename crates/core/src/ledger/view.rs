@@ -1,0 +1,97 @@
+//! Looking at the folded state. Nothing outside the core changes it but by entries.
+
+use std::collections::BTreeMap;
+
+use super::balance::Balances;
+use super::event::campaign::Mode;
+use super::folded::{Campaign, TermsVersion};
+use super::records::{Deposit, Enrollment, Hold, Payout, Refund, Reversed};
+use crate::campaign::state::State;
+use crate::ids::{BrandId, CampaignId, EnrollmentNo, Seq};
+
+impl Campaign {
+    /// Its id.
+    pub fn id(&self) -> CampaignId {
+        self.id
+    }
+
+    /// Whose it is.
+    pub fn brand(&self) -> BrandId {
+        self.brand
+    }
+
+    /// The world its money lives in.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Position of the last entry.
+    pub fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// Time of the last entry, milliseconds.
+    pub fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// Versions of the terms; the last is the current one.
+    pub fn versions(&self) -> &[TermsVersion] {
+        &self.versions
+    }
+
+    /// When it was completed, milliseconds.
+    pub fn ended_at(&self) -> Option<i64> {
+        self.ended_at
+    }
+
+    /// Open cases: while there are any, no accrual, no enrollment, no refund.
+    pub fn frozen(&self) -> u32 {
+        self.frozen
+    }
+
+    /// All accounts.
+    pub fn balances(&self) -> &Balances {
+        &self.balances
+    }
+
+    /// Deposits and advances by the position of their first entry.
+    pub fn deposits(&self) -> &BTreeMap<Seq, Deposit> {
+        &self.deposits
+    }
+
+    /// Enrollments by number.
+    pub fn enrollments(&self) -> &[Enrollment] {
+        &self.enrollments
+    }
+
+    /// What was reversed, by conversion.
+    pub fn reversed(&self) -> &BTreeMap<Seq, Reversed> {
+        &self.reversed
+    }
+
+    /// Holds by conversion.
+    pub fn holds(&self) -> &BTreeMap<Seq, Hold> {
+        &self.holds
+    }
+
+    /// Payouts by the position of `payout.planned`.
+    pub fn payouts(&self) -> &BTreeMap<Seq, Payout> {
+        &self.payouts
+    }
+
+    /// Refunds by the position of `refund.planned`.
+    pub fn refunds(&self) -> &BTreeMap<Seq, Refund> {
+        &self.refunds
+    }
+
+    /// Open claims by the position of `claim.opened`.
+    pub fn claims(&self) -> &BTreeMap<Seq, EnrollmentNo> {
+        &self.claims
+    }
+}

@@ -220,7 +220,7 @@ impl World {
         for deposit in campaign.deposits().values() {
             assert!(deposit.transferred + deposit.refunded <= deposit.amount, "INV-2");
         }
-        for (seq, reversed) in &campaign.reversed() {
+        for (seq, reversed) in campaign.reversed() {
             let (_, order) = campaign.conversion(*seq).expect("known");
             assert!(reversed.refunded <= order, "INV-8");
         }

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: runs the store's benches and writes docs/benchmarks.md.
+//! `cargo xtask bench`: runs the benches of store and audit and writes docs/benchmarks.md.
 //!
-//! The bench prints one JSON object on stdout, `{"machine": {..}, "rows": [..]}`. A row's `target`
+//! A bench prints one JSON object on stdout, `{"machine": {..}, "rows": [..]}`. A row's `target`
 //! is the least ratio to its yardstick that is acceptable, or the least median where the row has
 //! no ratio. Absolute figures change with the machine and the hour; the ratios were taken side by
 //! side in one run and are what is judged.
@@ -18,7 +18,10 @@ use crate::run::{Cargo, Outcome, write_or_check};
 const PATH: &str = "docs/benchmarks.md";
 
 /// Built like everything else: with the dev profile, which is optimised.
-const COMMAND: &str = "bench --profile dev -p sponsorhub-store --bench store";
+const COMMANDS: [&str; 2] = [
+    "bench --profile dev -p sponsorhub-store --bench store",
+    "bench --profile dev -p sponsorhub-app --bench audit",
+];
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +31,7 @@ pub(crate) struct BenchArgs {
     report_only: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Report {
     #[serde(default)]
     machine: Map<String, Value>,
@@ -76,9 +79,14 @@ impl BenchRow {
 
 /// Runs the bench, writes the document, and judges.
 pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<Outcome> {
-    let cargo = Cargo::new(COMMAND);
-    println!("{}", cargo.line());
-    let report = parse(&cargo.stdout(root)?)?;
+    let mut report = Report::default();
+    for command in COMMANDS {
+        let cargo = Cargo::new(command);
+        println!("{}", cargo.line());
+        let part = parse(&cargo.stdout(root)?)?;
+        report.machine.extend(part.machine);
+        report.rows.extend(part.rows);
+    }
     let text = render(&report, &Machine::here(root));
     write_or_check(root, PATH, &text, false, "bench")?;
     Ok(judge(&report, args.report_only))
@@ -113,7 +121,9 @@ fn render(report: &Report, machine: &Machine) -> String {
          Absolute figures say something about this machine only.\n\n",
     );
     text += &machine.markdown();
-    writeln!(text, "- command: `cargo {COMMAND}`").expect("writing to a string");
+    for command in COMMANDS {
+        writeln!(text, "- command: `cargo {command}`").expect("writing to a string");
+    }
     for (name, value) in &report.machine {
         writeln!(text, "- {name}: {}", plain(value)).expect("writing to a string");
     }

@@ -115,9 +115,9 @@ fn replay(path: &Path) -> Result<Vec<Replayed>> {
     let opening = Replayed { postings: Postings::NONE, before: none.clone(), after: none };
     let mut replayed = vec![opening];
     for line in lines {
-        let before = campaign.balances.clone();
+        let before = campaign.balances().clone();
         let postings = campaign.apply(&Entry::decode(line.as_bytes())?)?;
-        replayed.push(Replayed { postings, before, after: campaign.balances.clone() });
+        replayed.push(Replayed { postings, before, after: campaign.balances().clone() });
     }
     Ok(replayed)
 }

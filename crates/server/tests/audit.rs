@@ -1,0 +1,268 @@
+//! `sponsorhub audit` on an honest ledger, after edits behind its back, and beside a writer.
+
+#[path = "../../store/examples/sample.rs"]
+#[expect(dead_code, reason = "its main is for people")]
+mod sample;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use sponsorhub_core::ids::{CompositeKey, EnrollmentId, Fingerprint, Salt};
+use sponsorhub_core::ledger::entry::Entry;
+use sponsorhub_core::ledger::event::conversion::{ConversionAccepted, Taken};
+use sponsorhub_core::ledger::kind::Body;
+use sponsorhub_core::merkle::leaf_hash;
+use sponsorhub_core::money::Minor;
+use sponsorhub_store::{Intake, Options, SqliteStore, Store, open_read_only};
+use tempfile::TempDir;
+
+fn sample_data() -> TempDir {
+    let directory = TempDir::new().expect("a temporary directory");
+    sample::write(directory.path()).expect("the sample is written");
+    directory
+}
+
+fn audit(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sponsorhub"))
+        .arg("audit")
+        .arg("--data-dir")
+        .arg(directory)
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+fn report(directory: &Path) -> (Option<i32>, Value) {
+    let output = audit(directory, &["--json"]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    (output.status.code(), serde_json::from_str(&text).expect("one JSON object"))
+}
+
+/// Edits the database as a thief would, with the triggers removed first.
+fn edit(directory: &Path, sql: &str) {
+    let database = Connection::open(directory.join("sponsorhub.db")).expect("opens");
+    let names: Vec<String> = database
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+        .expect("lists triggers");
+    for name in names {
+        database.execute_batch(&format!("DROP TRIGGER {name}")).expect("drops");
+    }
+    let edited = database.execute_batch(sql);
+    edited.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert!(database.total_changes() > 0, "the edit changed nothing: {sql}");
+}
+
+/// SQL for the row of an entry of the sample's one campaign.
+fn row(seq: u64) -> String {
+    format!("pos = (1 << 40 | {seq})")
+}
+
+#[test]
+fn an_honest_ledger_passes_with_exit_code_0() {
+    let data = sample_data();
+    let (code, json) = report(data.path());
+    assert_eq!(code, Some(0));
+    assert_eq!(json["ok"], true);
+    assert_eq!(json["campaigns"][0]["state"], "live");
+    assert_eq!(json["campaigns"][0]["entries"], json["entries"]);
+    let lines = audit(data.path(), &[]);
+    let text = String::from_utf8(lines.stdout).expect("text");
+    assert!(text.starts_with("ok "), "{text}");
+    assert!(text.contains("audit passed: 1 campaigns, "), "{text}");
+}
+
+#[test]
+fn raw_sql_is_refused_while_the_triggers_are_there() {
+    let data = sample_data();
+    let database = Connection::open(data.path().join("sponsorhub.db")).expect("opens");
+    let attempts = [
+        format!("UPDATE entries SET amount_minor = 1 WHERE {}", row(100)),
+        format!("DELETE FROM entries WHERE {}", row(734)),
+        format!("REPLACE INTO entries SELECT * FROM entries WHERE {}", row(100)),
+    ];
+    for sql in attempts {
+        let refused = database.execute_batch(&sql).expect_err("INV-7").to_string();
+        assert!(refused.contains("INV-"), "{sql}: {refused}");
+    }
+}
+
+#[test]
+fn the_first_entry_edited_behind_the_stores_back_is_named() {
+    let bytes = |seq, from: &str, to: &str| {
+        format!(
+            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '{from}', '{to}') AS BLOB) \
+             WHERE {}",
+            row(seq)
+        )
+    };
+    let swap = format!(
+        "UPDATE entries SET bytes = (SELECT bytes FROM entries WHERE {}) WHERE {}",
+        row(301),
+        row(300)
+    );
+    let attacks: [(&str, u64, String); 10] = [
+        ("columns", 100, bytes(100, r#""amount":"#, r#""amount":9"#)),
+        ("columns", 101, format!("UPDATE entries SET amount_minor = 9 WHERE {}", row(101))),
+        ("columns", 102, format!("UPDATE entries SET enrollment_no = 7 WHERE {}", row(102))),
+        ("columns", 103, format!("UPDATE entries SET at_ms = at_ms + 1 WHERE {}", row(103))),
+        ("missing", 200, format!("DELETE FROM entries WHERE {}", row(200))),
+        ("missing", 734, format!("DELETE FROM entries WHERE {}", row(734))),
+        ("entry", 250, bytes(250, r#""body":{"#, r#""body": {"#)),
+        ("columns", 300, swap),
+        (
+            "key",
+            400,
+            String::from(
+                "DELETE FROM dedup WHERE (bucket << (SELECT dedup_bucket_bits FROM installation)) + place \
+                 = (1 << 40 | 400)",
+            ),
+        ),
+        ("tree", 50, bytes(50, r#""clk_"#, r#""clk-"#)),
+    ];
+    for (code, seq, sql) in attacks {
+        let data = sample_data();
+        edit(data.path(), &sql);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(1), "{sql}");
+        let finding = &json["campaigns"][0]["finding"];
+        assert_eq!(finding["code"], code, "{sql}: {finding}");
+        assert_eq!(finding["entry"], seq, "{sql}: {finding}");
+    }
+    // Column and bytes changed alike: only the tree knows.
+    let data = sample_data();
+    edit(data.path(), &amount_in_both(data.path(), 120));
+    let (exit, json) = report(data.path());
+    assert_eq!((exit, &json["campaigns"][0]["finding"]["entry"]), (Some(1), &Value::from(120)));
+    assert_eq!(json["campaigns"][0]["finding"]["code"], "tree");
+}
+
+/// SQL that raises an order amount by one in the bytes and in the column.
+fn amount_in_both(directory: &Path, seq: u64) -> String {
+    let mut reader = open_read_only(directory).expect("opens");
+    let reader: &mut dyn sponsorhub_store::Reader = &mut reader;
+    let campaign = reader.campaigns(0, 1).expect("lists")[0].campaign;
+    let bytes = reader.entry(campaign, seq).expect("reads").expect("is there");
+    let mut entry = Entry::decode(&bytes).expect("an entry");
+    let Body::ConversionAccepted(ConversionAccepted(taken)) = &mut entry.body else {
+        panic!("entry {seq} is no conversion");
+    };
+    taken.amount += Minor(1);
+    let edited = String::from_utf8(entry.encode().expect("canonical")).expect("text");
+    format!(
+        "UPDATE entries SET amount_minor = amount_minor + 1, bytes = CAST('{edited}' AS BLOB) \
+         WHERE {}",
+        row(seq)
+    )
+}
+
+#[test]
+fn an_edit_behind_the_last_full_tile_is_narrowed_down_by_the_tree() {
+    let data = sample_data();
+    // 734 entries: two full tiles, and 222 entries behind them.
+    edit(data.path(), &amount_in_both(data.path(), 600));
+    let (exit, json) = report(data.path());
+    assert_eq!(exit, Some(1));
+    let finding = &json["campaigns"][0]["finding"];
+    let (first, last) = (finding["entry"].as_u64(), finding["up_to"].as_u64());
+    let named = first.is_some_and(|first| (513..=734).contains(&first));
+    assert!(named && last.is_none_or(|last| last == 734), "{finding}");
+}
+
+#[test]
+fn edited_projections_are_found_although_every_entry_is_right() {
+    let edits = [
+        "UPDATE balances SET debit_minor = debit_minor - 1 WHERE account = 'payable' AND enrollment_no = 0",
+        "DELETE FROM balances WHERE account = 'provider'",
+        "INSERT INTO balances VALUES (1, 2, 'unclaimed', -5)",
+        "UPDATE campaign_heads SET state = 'completed', ended_at_ms = 5",
+        "UPDATE campaign_heads SET budget_minor = 1",
+        "UPDATE campaign_heads SET command_seq = 3",
+        "UPDATE live_intervals SET from_ms = 1",
+        "UPDATE enrollments SET ended_at_ms = 1728172800000 WHERE no = 1",
+        "DELETE FROM reversals WHERE conversion_seq = (SELECT max(conversion_seq) FROM reversals)",
+        "UPDATE reversals SET refunded_minor = refunded_minor - 1",
+    ];
+    for sql in edits {
+        let data = sample_data();
+        edit(data.path(), sql);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(1), "{sql}: {json}");
+        let finding = &json["campaigns"][0]["finding"];
+        assert_eq!(finding["entry"], Value::Null, "{sql}: {finding}");
+    }
+}
+
+#[test]
+fn an_edited_tile_is_found() {
+    let data = sample_data();
+    edit(data.path(), "UPDATE tiles SET bytes = zeroblob(8192) WHERE pos = (1 << 40) + 1");
+    let (exit, json) = report(data.path());
+    assert_eq!(exit, Some(1));
+    assert_eq!(json["campaigns"][0]["finding"]["code"], "tree", "{json}");
+}
+
+#[test]
+fn what_cannot_be_audited_ends_with_exit_code_2_and_says_why() {
+    let empty = TempDir::new().expect("a directory");
+    let output = audit(empty.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(text.contains("holds no database"), "{text}");
+    let data = sample_data();
+    let output = audit(data.path(), &["--campaign", "cmp_00000000000000000000000000"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(text.contains("there is no campaign cmp_"), "{text}");
+}
+
+#[test]
+fn the_audit_passes_while_another_process_writes() {
+    let data = sample_data();
+    let day = 86_400_000;
+    let now = 20_000 * day + 40 * day;
+    let store = SqliteStore::open(data.path(), Options::default(), move || now).expect("opens");
+    let campaign = store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign;
+    let done = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&done);
+    let writer = std::thread::spawn(move || {
+        let mut written = 0_u64;
+        while !stop.load(Ordering::SeqCst) {
+            let sales = (0..50).map(|_| {
+                written += 1;
+                let hash = leaf_hash(&written.to_be_bytes()).0;
+                let random: [u8; 16] = hash.first_chunk().copied().expect("32 bytes");
+                let taken = Taken {
+                    amount: Minor(700),
+                    artifact: "clk_1".into(),
+                    click_at: now - day,
+                    fingerprint: Fingerprint(random),
+                    key: CompositeKey(random),
+                    occurred_at: now,
+                    risk: None,
+                    r#type: "sale".into(),
+                };
+                let first = leaf_hash(b"creator 0").0;
+                let creator = EnrollmentId(first.first_chunk().copied().expect("32 bytes"));
+                let body = ConversionAccepted(taken).into();
+                Intake::try_new(campaign, creator, &body, Salt(random)).expect("an event")
+            });
+            let outcomes = store.take_in_and_wait(sales.collect());
+            outcomes.expect("room").expect("a commit");
+        }
+        written
+    });
+    let mut seen = 0;
+    for _ in 0..5 {
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(0), "{json}");
+        seen = seen.max(json["entries"].as_u64().expect("a count"));
+    }
+    done.store(true, Ordering::SeqCst);
+    let written = writer.join().expect("the writer ends well");
+    assert!(written > 0 && seen > 734, "the ledger grew while it was audited: {seen}");
+}

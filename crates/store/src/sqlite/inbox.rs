@@ -1,0 +1,144 @@
+//! What waits for the writer. Bounded by bytes: who finds it full is told so at once.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::StoreError;
+use crate::store::{QueueFull, Reply};
+use crate::work::{Intake, Outcome, Submission, Submitted};
+
+/// Memory that an event takes beside its text.
+const EVENT_BYTES: usize = 256;
+
+/// Work with the way back to who asked.
+pub(super) enum Job {
+    TakeIn(Vec<Intake>, Reply<Vec<Outcome>>),
+    Submit(Submission, Reply<Submitted>),
+}
+
+impl Job {
+    /// How many entries it appends at most.
+    pub(super) fn entries(&self) -> usize {
+        match self {
+            Self::TakeIn(events, _) => events.len(),
+            Self::Submit(submission, _) => submission.entries.len(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let texts: usize = match self {
+            Self::TakeIn(events, _) => events
+                .iter()
+                .map(|event| {
+                    let used_up = event.click.as_ref().map_or(0, |c| c.used_up.bytes_max());
+                    event.rendered.bytes_max() + used_up
+                })
+                .sum(),
+            Self::Submit(submission, _) => {
+                submission.entries.iter().map(|entry| entry.rendered.bytes_max()).sum()
+            }
+        };
+        texts + self.entries() * EVENT_BYTES
+    }
+
+    /// Answers that it was not done.
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::TakeIn(_, reply) => reply(Err(error)),
+            Self::Submit(_, reply) => reply(Err(error)),
+        }
+    }
+}
+
+/// The queue in front of a sequencer.
+pub(super) struct Inbox {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<(Job, usize)>,
+    bytes: usize,
+    is_closed: bool,
+}
+
+impl Inbox {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { queue: Mutex::default(), filled: Condvar::new(), bytes_max }
+    }
+
+    /// The queue is whole whatever happened to another thread that held it.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job, unless the queue is full. One job always fits into an empty queue.
+    pub(super) fn enqueue(&self, job: Job) -> Result<(), QueueFull> {
+        let bytes = job.bytes();
+        let mut queue = self.queue();
+        if queue.is_closed {
+            drop(queue);
+            job.fail(StoreError::Closed);
+            return Ok(());
+        }
+        if !queue.jobs.is_empty() && queue.bytes + bytes > self.bytes_max {
+            return Err(QueueFull);
+        }
+        queue.bytes += bytes;
+        queue.jobs.push_back((job, bytes));
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Takes out jobs until they have `entries_max` entries.
+    pub(super) fn drain(&self, entries_max: usize) -> Vec<Job> {
+        let mut queue = self.queue();
+        let mut jobs = Vec::new();
+        let mut entries = 0;
+        while entries < entries_max
+            && let Some((job, bytes)) = queue.jobs.pop_front()
+        {
+            entries += job.entries();
+            queue.bytes -= bytes;
+            jobs.push(job);
+        }
+        jobs
+    }
+
+    /// Jobs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue().jobs.len()
+    }
+
+    /// Waits until something is there. False when the inbox is closed and empty.
+    pub(super) fn wait(&self) -> bool {
+        let mut queue = self.queue();
+        while queue.jobs.is_empty() && !queue.is_closed {
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        !queue.jobs.is_empty()
+    }
+
+    /// Takes nothing more; what waits is still done.
+    pub(super) fn close(&self) {
+        self.queue().is_closed = true;
+        self.filled.notify_all();
+    }
+
+    /// Answers everything that waits: it will not be done.
+    pub(super) fn abandon(&self) {
+        self.close();
+        for job in self.drain(usize::MAX) {
+            job.fail(StoreError::Closed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,258 @@
+//! Reading from snapshots, beside the writer or from another process.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentNo, Seq};
+use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::merkle::{Hash, TileId, TileWriter};
+use sponsorhub_core::money::Minor;
+
+use super::dedup::DedupSizes;
+use super::open::{self, fault};
+use super::position::{CampaignNo, unsigned};
+use super::{projections, tree};
+use crate::error::StoreError;
+use crate::store::{BalanceRow, EntryRow, Head, Listed, Projections, Reader};
+
+/// A reader with a connection of its own. Each call is one short read transaction.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+    sizes: DedupSizes,
+    /// The tree that the last proof was made from: proofs are often asked for one size.
+    tree: Option<(CampaignId, TileWriter)>,
+}
+
+impl SqliteReader {
+    /// Opens the database of a directory, which another process may be writing to.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDatabase`], a database that is not ours or newer, and faults.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let (connection, sizes) = open::open_reader(directory)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self { connection, sizes, tree: None })
+    }
+
+    /// Runs `read` on one moment of the database.
+    fn snapshot<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connection.execute_batch("BEGIN").map_err(fault)?;
+        let result = read(&self.connection);
+        // Nothing was written; ending it only lets the snapshot go.
+        self.connection.execute_batch("COMMIT").map_err(fault)?;
+        result
+    }
+
+    fn campaign_no(&self, campaign: CampaignId) -> Result<CampaignNo, StoreError> {
+        let no = projections::campaign_no(&self.connection, campaign).map_err(fault)?;
+        no.ok_or(StoreError::UnknownCampaign(campaign))
+    }
+
+    /// The tree of the first `size` entries.
+    fn tree_of(&mut self, campaign: CampaignId, size: u64) -> Result<CampaignNo, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        if matches!(&self.tree, Some((id, tree)) if *id == campaign && tree.size() == size) {
+            return Ok(no);
+        }
+        let head = projections::head(&self.connection, no).map_err(fault)?;
+        let head = head.map_or(0, |row| row.head.seq);
+        if size > head {
+            return Err(StoreError::UnknownEntry { campaign, seq: size, head });
+        }
+        let tree = self.snapshot(|connection| tree::restore(connection, no, size))?;
+        self.tree = Some((campaign, tree));
+        Ok(no)
+    }
+
+    fn tree(&self) -> &TileWriter {
+        &self.tree.as_ref().expect("restored just before").1
+    }
+}
+
+impl Reader for SqliteReader {
+    fn campaigns(&mut self, after: u64, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        let sql = "SELECT no, id FROM campaigns WHERE no > ?1 ORDER BY no LIMIT ?2";
+        let list = || -> rusqlite::Result<_> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let after = i64::try_from(after).unwrap_or(i64::MAX);
+            let rows = statement.query_map([after, limited(limit)], |row| {
+                Ok(Listed { no: unsigned(row.get(0)?), campaign: CampaignId(row.get(1)?) })
+            })?;
+            rows.collect()
+        };
+        list().map_err(fault)
+    }
+
+    fn head(&mut self, campaign: CampaignId) -> Result<Option<Head>, StoreError> {
+        self.snapshot(|connection| {
+            let no = projections::campaign_no(connection, campaign).map_err(fault)?;
+            let row = no.map(|no| projections::head(connection, no)).transpose();
+            Ok(row.map_err(fault)?.flatten().map(|row| row.head))
+        })
+    }
+
+    fn projections(&mut self, campaign: CampaignId) -> Result<Option<Projections>, StoreError> {
+        self.snapshot(|connection| {
+            let read = || -> rusqlite::Result<Option<Projections>> {
+                let Some(no) = projections::campaign_no(connection, campaign)? else {
+                    return Ok(None);
+                };
+                let Some(row) = projections::head(connection, no)? else {
+                    return Ok(None);
+                };
+                Ok(Some(Projections {
+                    head: row.head,
+                    counted: row.counted,
+                    enrollments: projections::enrollments(connection, no)?,
+                    balances: projections::balances(connection, no)?,
+                    reversals: projections::reversals(connection, no)?,
+                }))
+            };
+            read().map_err(fault)
+        })
+    }
+
+    fn balances(&mut self, campaign: CampaignId) -> Result<Vec<BalanceRow>, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        projections::balances(&self.connection, no).map_err(fault)
+    }
+
+    fn scan(
+        &mut self,
+        campaign: CampaignId,
+        from: Seq,
+        limit: usize,
+        each: &mut dyn FnMut(EntryRow<'_>),
+    ) -> Result<usize, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        if from >= 1 << 40 {
+            return Ok(0);
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT pos, at_ms, kind, enrollment_no, n, amount_minor, bytes FROM entries
+                 WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT ?3",
+            )
+            .map_err(fault)?;
+        let mut rows =
+            statement.query([no.entry(from), no.end(), limited(limit)]).map_err(fault)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(fault)? {
+            each(entry_row(row, no).map_err(fault)?);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn find_by_key(
+        &mut self,
+        campaign: CampaignId,
+        key: CompositeKey,
+    ) -> Result<Option<Seq>, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        let bits = self.sizes.bucket_bits;
+        self.snapshot(|connection| {
+            let find = || -> rusqlite::Result<Option<Seq>> {
+                let head = projections::head(connection, no)?.map_or(0, |row| row.head.seq);
+                let mut statement = connection
+                    .prepare_cached("SELECT place FROM dedup WHERE bucket = ?1 AND key = ?2")?;
+                // Newest first. The filters would say which, but they live in the writer.
+                let [first, last] = [0, head].map(|seq| no.entry(seq) >> bits);
+                for bucket in (first..=last).rev() {
+                    let place: Option<i64> =
+                        statement.query_row(params![bucket, key.0], |row| row.get(0)).optional()?;
+                    if let Some(place) = place {
+                        return Ok(Some(no.seq((bucket << bits) | place)));
+                    }
+                }
+                Ok(None)
+            };
+            find().map_err(fault)
+        })
+    }
+
+    fn keys(
+        &mut self,
+        campaign: CampaignId,
+        from: Seq,
+        to: Seq,
+        each: &mut dyn FnMut(CompositeKey, Seq),
+    ) -> Result<(), StoreError> {
+        let no = self.campaign_no(campaign)?;
+        let bits = self.sizes.bucket_bits;
+        let mut read = || -> rusqlite::Result<()> {
+            let sql = "SELECT bucket, key, place FROM dedup WHERE bucket BETWEEN ?1 AND ?2";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let [first, last] = [from, to].map(|seq| no.entry(seq) >> bits);
+            let mut rows = statement.query([first, last])?;
+            while let Some(row) = rows.next()? {
+                let (bucket, place): (i64, i64) = (row.get(0)?, row.get(2)?);
+                let seq = no.seq((bucket << bits) | place);
+                if (from..=to).contains(&seq) {
+                    each(CompositeKey(row.get(1)?), seq);
+                }
+            }
+            Ok(())
+        };
+        read().map_err(fault)
+    }
+
+    fn tile(&mut self, campaign: CampaignId, id: TileId) -> Result<Option<Vec<u8>>, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        tree::read_tile(&self.connection, no, id).map_err(fault)
+    }
+
+    fn root(&mut self, campaign: CampaignId, size: u64) -> Result<Hash, StoreError> {
+        self.tree_of(campaign, size)?;
+        Ok(self.tree().root())
+    }
+
+    fn inclusion_proof(
+        &mut self,
+        campaign: CampaignId,
+        seq: Seq,
+        size: u64,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let unknown = StoreError::UnknownEntry { campaign, seq, head: size };
+        let index = seq.checked_sub(1).filter(|index| *index < size).ok_or(unknown)?;
+        let no = self.tree_of(campaign, size)?;
+        tree::prove_inclusion(&self.connection, no, self.tree(), index)
+    }
+
+    fn consistency_proof(
+        &mut self,
+        campaign: CampaignId,
+        old: u64,
+        new: u64,
+    ) -> Result<Vec<Hash>, StoreError> {
+        if old > new {
+            return Err(StoreError::UnknownEntry { campaign, seq: old, head: new });
+        }
+        let no = self.tree_of(campaign, new)?;
+        tree::prove_consistency(&self.connection, no, self.tree(), old)
+    }
+}
+
+fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn entry_row<'a>(row: &'a rusqlite::Row<'_>, no: CampaignNo) -> rusqlite::Result<EntryRow<'a>> {
+    let code = row.get(2)?;
+    let kind = Kind::from_code(code);
+    let enrollment: (Option<u32>, Option<i64>) = (row.get(3)?, row.get(4)?);
+    let amount: Option<i64> = row.get(5)?;
+    Ok(EntryRow {
+        seq: no.seq(row.get(0)?),
+        at: row.get(1)?,
+        kind: kind.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, i64::from(code)))?,
+        enrollment: enrollment.0.zip(enrollment.1).map(|(no, n)| (EnrollmentNo(no), unsigned(n))),
+        amount: amount.map(Minor),
+        bytes: row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?,
+    })
+}

@@ -34,8 +34,7 @@ const START: i64 = 20_000 * DAY;
 const ORDERS: u64 = 700;
 
 /// A result of the sample.
-#[expect(unreachable_pub, reason = "a test includes this file")]
-pub type Done<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Done<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Done<()> {
     let directory = std::env::args_os().nth(1).map(PathBuf::from);
@@ -69,8 +68,7 @@ struct Sample {
 ///
 /// # Errors
 /// Whatever the store says.
-#[expect(unreachable_pub, reason = "a test includes this file")]
-pub fn write(directory: &Path) -> Done<CampaignId> {
+pub(crate) fn write(directory: &Path) -> Done<CampaignId> {
     std::fs::create_dir_all(directory)?;
     let clock = Arc::new(AtomicI64::new(START));
     let time = Arc::clone(&clock);

@@ -39,12 +39,14 @@ fn rate(count: usize, work: impl FnOnce()) -> f64 {
 
 fn main() {
     let mut report = Report::new();
-    append::at_batches(&mut report);
-    // Whoever tunes the append need not wait for the rest.
-    if std::env::args().any(|argument| argument == "--append-only") {
-        return report.print();
+    // Whoever tunes one part need not wait for the rest.
+    let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    if !asked("--fold-only") {
+        append::at_batches(&mut report);
     }
-    let grown = append::growth(&mut report);
-    fold::against_group_by(&mut report, &grown);
+    if !asked("--append-only") {
+        let grown = append::growth(&mut report);
+        fold::against_group_by(&mut report, &grown);
+    }
     report.print();
 }

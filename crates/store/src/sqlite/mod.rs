@@ -1,8 +1,8 @@
 //! SQLite in the process: one file, one writer, readers on snapshots beside it.
 //!
-//! In the order of an event: [`inbox`] (what waits), [`sequencer`] (one transaction at a time),
+//! In the order of an event: `inbox` (what waits), `sequencer` (one transaction at a time),
 //! `judge` (what is decided), `ledger` and `dedup` (what is known in memory), `batch` and `tree`
-//! (what is written), [`reader`] (what is read). The tables are in `migrations/sqlite`.
+//! (what is written), `reader` (what is read). The tables are in `migrations/sqlite`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -34,5 +34,5 @@ pub mod sqlite;
 
 pub use error::{KeyringId, StoreError};
 pub use sqlite::{Options, SqliteStore, open_read_only};
-pub use store::{QueueFull, Reader, Reply, Store};
+pub use store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 pub use work::{Intake, Outcome, Submission, Submitted};

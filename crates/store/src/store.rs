@@ -21,6 +21,31 @@ pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 #[error("the queue of the store is full; try again in a moment")]
 pub struct QueueFull;
 
+/// While this lives, the intake of a campaign waits in the queue.
+#[must_use = "the intake goes on as soon as this is dropped"]
+pub struct IntakeHeldBack(Option<Box<dyn FnOnce() + Send>>);
+
+impl IntakeHeldBack {
+    /// Calls `release` when it is dropped.
+    pub fn until_dropped(release: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(release)))
+    }
+}
+
+impl Drop for IntakeHeldBack {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.take() {
+            release();
+        }
+    }
+}
+
+impl std::fmt::Debug for IntakeHeldBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IntakeHeldBack")
+    }
+}
+
 /// Where ledgers are kept. See the crate's documentation for what every backend promises.
 pub trait Store: Send + Sync {
     /// Hands in events, which may be of several campaigns. Each is judged by itself; the outcomes
@@ -35,6 +60,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`QueueFull`]: nothing was taken and `reply` is not called.
     fn submit(&self, submission: Submission, reply: Reply<Submitted>) -> Result<(), QueueFull>;
+
+    /// Lets events of a campaign wait in the queue until the answer is dropped. A command that
+    /// nothing may overtake would otherwise never be appended while events stream in: hold back,
+    /// follow the ledger, draft, submit. The commit that is under way may still come in between, so
+    /// one conflict is possible and no second. Held for long, the queue fills up and events are
+    /// refused: draft and drop.
+    fn hold_back_intake(&self, campaign: CampaignId) -> IntakeHeldBack;
 
     /// A reader of its own, for one thread.
     ///

@@ -1,7 +1,9 @@
 //! What waits for the writer. Bounded by bytes: who finds it full is told so at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use sponsorhub_core::ids::CampaignId;
 
 use crate::error::StoreError;
 use crate::store::{QueueFull, Reply};
@@ -22,6 +24,16 @@ impl Job {
         match self {
             Self::TakeIn(events, _) => events.len(),
             Self::Submit(submission, _) => submission.entries.len(),
+        }
+    }
+
+    /// Whether it brings events of a campaign whose intake is held back.
+    fn is_held_back(&self, held_back: &BTreeMap<CampaignId, usize>) -> bool {
+        match self {
+            Self::TakeIn(events, _) if !held_back.is_empty() => {
+                events.iter().any(|event| held_back.contains_key(&event.campaign))
+            }
+            Self::TakeIn(..) | Self::Submit(..) => false,
         }
     }
 
@@ -62,6 +74,18 @@ struct Queue {
     jobs: VecDeque<(Job, usize)>,
     bytes: usize,
     is_closed: bool,
+    /// Campaigns whose intake waits, and for how many.
+    held_back: BTreeMap<CampaignId, usize>,
+}
+
+impl Queue {
+    /// The first job that may be done now. When the inbox is closed nothing is held back.
+    fn next(&self) -> Option<usize> {
+        if self.is_closed || self.held_back.is_empty() {
+            return (!self.jobs.is_empty()).then_some(0);
+        }
+        self.jobs.iter().position(|(job, _)| !job.is_held_back(&self.held_back))
+    }
 }
 
 impl Inbox {
@@ -99,7 +123,8 @@ impl Inbox {
         let mut jobs = Vec::new();
         let mut entries = 0;
         while entries < entries_max
-            && let Some((job, bytes)) = queue.jobs.pop_front()
+            && let Some(next) = queue.next()
+            && let Some((job, bytes)) = queue.jobs.remove(next)
         {
             entries += job.entries();
             queue.bytes -= bytes;
@@ -116,10 +141,28 @@ impl Inbox {
     /// Waits until something is there. False when the inbox is closed and empty.
     pub(super) fn wait(&self) -> bool {
         let mut queue = self.queue();
-        while queue.jobs.is_empty() && !queue.is_closed {
+        while queue.next().is_none() && !queue.is_closed {
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         !queue.jobs.is_empty()
+    }
+
+    /// Lets the intake of a campaign wait.
+    pub(super) fn hold_back(&self, campaign: CampaignId) {
+        *self.queue().held_back.entry(campaign).or_default() += 1;
+    }
+
+    /// Undoes one [`Self::hold_back`].
+    pub(super) fn release(&self, campaign: CampaignId) {
+        let mut queue = self.queue();
+        if let Some(count) = queue.held_back.get_mut(&campaign) {
+            *count -= 1;
+            if *count == 0 {
+                queue.held_back.remove(&campaign);
+            }
+        }
+        drop(queue);
+        self.filled.notify_all();
     }
 
     /// Takes nothing more; what waits is still done.

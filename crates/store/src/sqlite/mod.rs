@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use sponsorhub_core::ids::CampaignId;
+
 use crate::error::{Cause, StoreError};
-use crate::store::{QueueFull, Reader, Reply, Store};
+use crate::store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
 mod batch;
@@ -104,6 +106,12 @@ impl Store for SqliteStore {
 
     fn submit(&self, submission: Submission, reply: Reply<Submitted>) -> Result<(), QueueFull> {
         self.inbox.enqueue(Job::Submit(submission, reply))
+    }
+
+    fn hold_back_intake(&self, campaign: CampaignId) -> IntakeHeldBack {
+        self.inbox.hold_back(campaign);
+        let inbox = Arc::clone(&self.inbox);
+        IntakeHeldBack::until_dropped(move || inbox.release(campaign))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {

@@ -244,6 +244,47 @@ pub(crate) fn a_rollup_is_not_starved_by_intake<B: Backend>(backend: &B) {
     assert_eq!(fresh.campaign().state, State::Live);
 }
 
+pub(crate) fn a_command_is_not_starved_by_intake<B: Backend>(backend: &B) {
+    let (store, mut desk, _) = live(backend, Sizes::REAL);
+    let (done, sent, taken) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(Ordering::SeqCst) {
+                let lot = (number..number + 20).map(|n| sale(campaign_id(1), n % 3, n, 100));
+                sent.fetch_add(20, Ordering::SeqCst);
+                taken.fetch_add(take_in(&store, lot.collect()).len(), Ordering::SeqCst);
+                number += 20;
+            }
+        });
+        let mut reader = store.reader().expect("a reader");
+        while taken.load(Ordering::SeqCst) < 100 {
+            std::thread::yield_now();
+        }
+        for round in 0..10 {
+            let held_back = store.hold_back_intake(campaign_id(1));
+            let mut conflicts = 0;
+            loop {
+                desk.follow(&mut *reader);
+                let command = if round % 2 == 0 { "pause" } else { "resume" };
+                let submitted = desk.run(&store, T + 5_000, |draft| match command {
+                    "pause" => draft.pause(StateCause::Brand),
+                    _ => draft.resume(),
+                });
+                match submitted.expect("allowed") {
+                    Submitted::Appended { .. } => break,
+                    Submitted::Conflict { .. } => conflicts += 1,
+                }
+                assert!(conflicts <= 1, "nothing comes in between while the intake is held back");
+            }
+            drop(held_back);
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    let (sent, taken) = (sent.load(Ordering::SeqCst), taken.load(Ordering::SeqCst));
+    assert_eq!(sent, taken, "INV-5: whoever waited was answered");
+}
+
 pub(crate) fn inv_8_reversals_never_sum_above_the_conversion<B: Backend>(backend: &B) {
     let (mut store, _, clock) = live(backend, Sizes::SMALL);
     let conversion = appended(&take_one(&store, sale(campaign_id(1), 0, 1, 100))).seq;

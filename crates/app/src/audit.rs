@@ -102,7 +102,7 @@ pub fn audit_campaign(
     let report = |entries, replay: Option<&Replay<'_>>, finding| CampaignReport {
         campaign: id.to_string(),
         entries,
-        state: replay.and_then(|replay| Some(replay.campaign.as_ref()?.state.name())),
+        state: replay.and_then(|replay| Some(replay.campaign.as_ref()?.state().name())),
         root: replay.map(|replay| replay.tree.root().to_string()),
         finding,
     };

@@ -66,10 +66,13 @@ pub struct DepositMismatch(pub &'static str);
 ///
 /// ```compile_fail,E0451
 /// use sponsorhub_core::deposit::FundsConfirmed;
-/// let forged = FundsConfirmed { deposit: 2, payment: String::from("pi_1") };
+/// use sponsorhub_core::ids::CampaignId;
+/// let (campaign, payment) = (CampaignId([0; 16]), String::from("pi_1"));
+/// let forged = FundsConfirmed { campaign, deposit: 2, payment };
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct FundsConfirmed {
+    campaign: CampaignId,
     deposit: Seq,
     payment: String,
 }
@@ -99,7 +102,11 @@ pub fn check_deposit(
     ];
     match facts.into_iter().find(|(_, same)| !same) {
         Some((fact, _)) => Err(DepositMismatch(fact)),
-        None => Ok(FundsConfirmed { deposit: expected.deposit, payment: observed.payment.clone() }),
+        None => Ok(FundsConfirmed {
+            campaign: expected.campaign,
+            deposit: expected.deposit,
+            payment: observed.payment.clone(),
+        }),
     }
 }
 
@@ -178,6 +185,9 @@ impl Draft {
         let open = matches!(state, State::Draft | State::Funded | State::Live | State::Paused);
         let needs = "draft, funded, live or paused";
         need(open, Refusal::State { command: "expect_deposit", needs, state })?;
+        let fresh = !campaign.deposits.values().any(|known| known.session == session);
+        let fix = "a session of its own for every deposit";
+        need(fresh && !session.is_empty(), Refusal::Field { field: "session", fix })?;
         let (currency, mode) = (campaign.terms().currency, campaign.mode);
         let body = DepositExpected { amount: total, budget_part, currency, mode, session };
         self.append(None, body)
@@ -198,7 +208,12 @@ impl Draft {
     /// # Errors
     /// [`Refusal::Thing`] where it was confirmed or failed before.
     pub fn confirm_deposit(&mut self, funds: FundsConfirmed) -> Result<(), Refusal> {
-        let FundsConfirmed { deposit, payment } = funds;
+        let FundsConfirmed { campaign, deposit, payment } = funds;
+        let ours = campaign == self.campaign().id;
+        need(ours, thing(deposit, "was confirmed for another campaign"))?;
+        let used = |known: &Deposit| known.payment.as_ref() == Some(&payment);
+        let fresh = !self.campaign().deposits.values().any(used);
+        need(fresh, thing(deposit, "needs a payment of its own; this one confirmed another"))?;
         let waiting = self.campaign().expected_deposit(deposit).is_some();
         need(waiting, thing(deposit, "must be expected still"))?;
         self.append(None, DepositConfirmed { deposit, payment })?;

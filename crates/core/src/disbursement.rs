@@ -101,25 +101,34 @@ impl Draft {
         self.append(Some(id), DisbursementAttempted { attempt, key, payout }).map(drop)
     }
 
-    /// Records what came of an attempt; a webhook may be first.
+    /// Records what came of an attempt, by its number; a webhook may be first.
     ///
     /// # Errors
-    /// [`Refusal::Thing`] unless an attempt is open, or unknown and this is a definite outcome.
-    pub fn record_outcome(&mut self, payout: Seq, outcome: Outcome) -> Result<(), Refusal> {
+    /// [`Refusal::Thing`] unless that attempt is open, or unknown and this is a definite outcome.
+    pub fn record_outcome(
+        &mut self,
+        payout: Seq,
+        attempt: u32,
+        outcome: Outcome,
+    ) -> Result<(), Refusal> {
         let open = [DisbursementState::Attempted, DisbursementState::Unknown];
+        // What is heard late of an earlier attempt says nothing about the one under way.
+        let current = self.campaign().payouts.get(&payout).is_none_or(|p| p.attempts == attempt);
+        let needs = "must be at this attempt; review what was heard of another";
+        need(current, Refusal::Thing { what: "payout", seq: payout, needs })?;
         match outcome {
             Outcome::Paid(transfer) => {
                 let id = self.payout_in(payout, &open, "must have an attempt under way")?;
-                self.append(Some(id), DisbursementPaid { payout, transfer })
+                self.append(Some(id), DisbursementPaid { attempt, payout, transfer })
             }
             Outcome::Failed(code) => {
                 let id = self.payout_in(payout, &open, "must have an attempt under way")?;
-                self.append(Some(id), DisbursementFailed { code, payout })
+                self.append(Some(id), DisbursementFailed { attempt, code, payout })
             }
             Outcome::Unknown(reason) => {
                 let attempted = [DisbursementState::Attempted];
                 let id = self.payout_in(payout, &attempted, "must have an attempt under way")?;
-                self.append(Some(id), DisbursementUnknown { payout, reason })
+                self.append(Some(id), DisbursementUnknown { attempt, payout, reason })
             }
         }
         .map(drop)

@@ -54,7 +54,7 @@ impl Campaign {
     }
 
     /// Whether the condition of an enrollment's base is met at `at`, on what is scanned.
-    fn is_unlocked(&self, no: EnrollmentNo, at: i64) -> bool {
+    pub(crate) fn is_unlocked(&self, no: EnrollmentNo, at: i64) -> bool {
         let enrollment = self.enrollment(no);
         match enrollment.base_unlock {
             Some(BaseUnlock::Conversions(wanted)) => {
@@ -70,6 +70,17 @@ impl Campaign {
             }
             None => false,
         }
+    }
+
+    /// Whether nothing can unlock the base any more at `at`.
+    pub(crate) fn may_release_base(&self, no: EnrollmentNo, at: i64) -> bool {
+        let over = self.state == State::Completed
+            && self.conversions_until().is_some_and(|until| at > until);
+        let judged =
+            !matches!(self.enrollment(no).deliverable, Some((_, Deliverable::Submitted(_))));
+        let held = self.holds.values().any(|hold| hold.open && hold.enrollment == no);
+        let given_up = self.state == State::Cancelled;
+        (given_up || over && judged && !held) && !self.is_unlocked(no, at)
     }
 }
 
@@ -170,6 +181,9 @@ impl Draft {
         let deliverable = self.enrolled(id)?.1.deliverable;
         let waits = matches!(deliverable, Some((_, Deliverable::Submitted(_))));
         need(waits, Refusal::Enrollment("no deliverable waits for an answer"))?;
+        let state = self.campaign().state;
+        let needs = "not closed";
+        need(!state.is_terminal(), Refusal::State { command: "judge_deliverable", needs, state })?;
         match declined {
             None => self.append(Some(id), DeliverableAccepted { by: JudgedBy::Brand }),
             Some(reason) => self.append(Some(id), DeliverableDeclined { reason }),
@@ -197,7 +211,7 @@ impl Draft {
         for (no, id) in waiting {
             if self.campaign().is_unlocked(no, self.now()) {
                 self.append(Some(id), BaseEarned {})?;
-            } else if self.may_release_base(no) {
+            } else if self.campaign().may_release_base(no, self.now()) {
                 self.append(Some(id), BaseReleased {})?;
             }
         }
@@ -206,6 +220,9 @@ impl Draft {
 
     fn accept_by_silence(&mut self) -> Result<(), Refusal> {
         let now = self.now();
+        if self.campaign().state.is_terminal() {
+            return Ok(());
+        }
         let silent = |enrollment: &Enrollment| match enrollment.deliverable {
             Some((first, Deliverable::Submitted(at))) if now >= plus_days(at, SILENCE_DAYS) => {
                 Some((first, enrollment.id))
@@ -218,17 +235,6 @@ impl Draft {
             self.append(Some(id), DeliverableAccepted { by: JudgedBy::Silence })?;
         }
         Ok(())
-    }
-
-    /// Whether nothing can unlock the base any more.
-    fn may_release_base(&self, no: EnrollmentNo) -> bool {
-        let campaign = self.campaign();
-        let over = campaign.state == State::Completed
-            && campaign.conversions_until().is_some_and(|until| self.now() > until);
-        let judged =
-            !matches!(campaign.enrollment(no).deliverable, Some((_, Deliverable::Submitted(_))));
-        let held = campaign.holds.values().any(|hold| hold.open && hold.enrollment == no);
-        over && judged && !held
     }
 }
 

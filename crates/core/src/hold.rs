@@ -5,7 +5,9 @@ use crate::campaign::state::State;
 use crate::ids::{EnrollmentId, Seq};
 use crate::ledger::draft::Draft;
 use crate::ledger::event::conversion::{HoldPlaced, HoldReleased, HoldUpheld};
+use crate::ledger::folded::Campaign;
 use crate::refusal::{Refusal, need};
+use crate::time::plus_days;
 
 /// How a hold ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +22,28 @@ fn thing(seq: Seq, needs: &'static str) -> Refusal {
     Refusal::Thing { what: "conversion", seq, needs }
 }
 
+impl Campaign {
+    /// Whether a hold may wait until `deadline`: a doubt that nobody settles must not wait for ever.
+    pub(crate) fn check_deadline(&self, deadline: i64, now: i64) -> Result<(), Refusal> {
+        let latest = plus_days(now, self.terms().hold_deadline_days);
+        let fix = "at most hold_deadline_days from now";
+        need(deadline <= latest, Refusal::Field { field: "deadline", fix })
+    }
+}
+
 impl Draft {
     /// The campaign runs, or its close is under way.
     pub(crate) fn needs_open(&self, command: &'static str) -> Result<(), Refusal> {
         let state = self.campaign().state;
         let open = matches!(state, State::Live | State::Paused | State::Completed);
         need(open, Refusal::State { command, needs: "live, paused or completed", state })
+    }
+
+    /// The close has not begun: what stops it for an answer comes before.
+    pub(crate) fn needs_unclosed(&self, command: &'static str) -> Result<(), Refusal> {
+        let over = self.campaign().closes_at().is_some_and(|closes| self.now() > closes);
+        let needs = "not past its last period";
+        need(!over, Refusal::State { command, needs, state: self.campaign().state })
     }
 
     fn whose_conversion(&self, conversion: Seq) -> Result<EnrollmentId, Refusal> {
@@ -47,6 +65,8 @@ impl Draft {
         reason: String,
     ) -> Result<(), Refusal> {
         self.needs_open("place_hold")?;
+        self.needs_unclosed("place_hold")?;
+        self.campaign().check_deadline(deadline, self.now())?;
         let id = self.whose_conversion(conversion)?;
         let held = self.campaign().holds.get(&conversion).is_some_and(|hold| hold.open);
         need(!held, thing(conversion, "is held already"))?;

@@ -54,6 +54,7 @@ impl Draft {
     /// [`Refusal`]: unknown enrollment, or a campaign that is closed.
     pub fn open_claim(&mut self, id: EnrollmentId, about: String) -> Result<Seq, Refusal> {
         self.needs_open("open_claim")?;
+        self.needs_unclosed("open_claim")?;
         self.enrolled(id)?;
         self.append(Some(id), ClaimOpened { about })
     }

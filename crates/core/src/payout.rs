@@ -25,11 +25,13 @@ impl Campaign {
         self.ripe(no, day).map(|(_, amount)| amount).sum()
     }
 
-    /// Whether a payout of this enrollment from this deposit was planned on `day`: at most one is.
-    fn is_planned_on(&self, no: EnrollmentNo, deposit: Seq, day: i64) -> bool {
-        self.payouts
-            .values()
-            .any(|payout| payout.enrollment == no && payout.deposit == deposit && payout.day == day)
+    /// Whether the enrollment was paid within the last `every` days, today not counted.
+    fn was_paid_lately(&self, no: EnrollmentNo, day: i64, every: u32) -> bool {
+        let lately = day.saturating_sub(i64::from(every)).saturating_add(1)..day;
+        self.payouts.values().any(|payout| {
+            let counts = payout.source == PayoutSource::Payable && payout.enrollment == no;
+            counts && lately.contains(&payout.day)
+        })
     }
 }
 
@@ -48,13 +50,15 @@ impl Draft {
         self.needs_open("plan_payouts")?;
         self.catch_up()?;
         let day = day_of(self.now());
-        let minimum = self.campaign().terms().payout_minimum;
+        let terms = self.campaign().terms();
+        let (minimum, every) = (terms.payout_minimum, terms.payout_every_days);
         let mut short = Minor::ZERO;
         let all: Vec<_> =
             self.campaign().numbered_enrollments().map(|(no, e)| (no, e.id)).collect();
         for (no, id) in all {
             let total = self.campaign().payable_on(no, day);
-            let enough = total.is_positive() && (at_close || total >= minimum);
+            let waits = total < minimum || self.campaign().was_paid_lately(no, day, every);
+            let enough = total.is_positive() && (at_close || !waits);
             if enough && is_payable(id) {
                 short += self.plan(no, PayoutSource::Payable, total)?;
             }
@@ -95,14 +99,19 @@ impl Draft {
     ///
     /// # Errors
     /// [`Refusal`]: nothing is set aside, or the campaign still runs.
-    pub fn plan_unclaimed(&mut self, id: EnrollmentId) -> Result<Minor, Refusal> {
+    pub fn plan_unclaimed(
+        &mut self,
+        id: EnrollmentId,
+        is_payable: IsPayable<'_>,
+    ) -> Result<Minor, Refusal> {
         let state = self.campaign().state;
-        let over = matches!(state, State::Completed | State::PaidOut);
-        let needs = "completed or paid_out";
+        let over = matches!(state, State::Completed | State::PaidOut | State::Cancelled);
+        let needs = "completed, paid_out or cancelled";
         need(over, Refusal::State { command: "plan_unclaimed", needs, state })?;
         let (no, enrollment) = self.enrolled(id)?;
         let total = enrollment.unclaimed_left;
         need(total.is_positive(), Refusal::Enrollment("nothing is unclaimed"))?;
+        need(is_payable(id), Refusal::Enrollment("the account cannot be paid now"))?;
         self.catch_up()?;
         self.plan(no, PayoutSource::Unclaimed, total)
     }

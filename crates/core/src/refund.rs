@@ -1,12 +1,10 @@
 //! Refunds: unspent money goes back to its brand, newest deposit first.
 
-use crate::campaign::state::State;
 use crate::ids::Seq;
 use crate::ledger::account::Account;
 use crate::ledger::draft::Draft;
 use crate::ledger::event::oversight::{Adjustment, AdjustmentPair};
 use crate::ledger::event::payout::{RefundFailed, RefundPaid, RefundPlanned, RefundSettledOutside};
-use crate::ledger::folded::Campaign;
 use crate::ledger::records::RefundState;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need, two_people};
@@ -25,26 +23,6 @@ pub enum RefundOutcome {
         /// What proves it.
         reference: String,
     },
-}
-
-impl Campaign {
-    /// Whether what is left may go back at `at`: the campaign is cancelled or closed, or its close
-    /// has nothing open and every period is over.
-    pub fn is_refundable(&self, at: i64) -> bool {
-        if self.frozen > 0 {
-            return false;
-        }
-        match self.state {
-            State::Cancelled | State::PaidOut => true,
-            State::Completed => {
-                self.closes_at().is_some_and(|closes| at > closes)
-                    && self.is_quiet()
-                    && self.balance(Account::Held).is_zero()
-                    && self.balance(Account::BaseReserve).is_zero()
-            }
-            State::Draft | State::Funded | State::Live | State::Paused => false,
-        }
-    }
 }
 
 impl Draft {

@@ -122,8 +122,17 @@ pub(crate) fn amount(field: &'static str, amount: Minor) -> Result<(), Refusal> 
     need(fits, Refusal::Field { field, fix: "1 to 10^11 minor units" })
 }
 
+/// Whether these name two different people.
+pub(crate) fn are_two(approved_by: &[String]) -> bool {
+    let mut names = approved_by.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let first = names.next();
+    first.is_some() && names.any(|name| Some(name) != first)
+}
+
 /// What only two people together may do.
 pub(crate) fn two_people(approved_by: &[String]) -> Result<(), Refusal> {
-    let two = matches!(approved_by, [first, second, ..] if first != second);
-    need(two, Refusal::Field { field: "approved_by", fix: "two different people must agree" })
+    need(
+        are_two(approved_by),
+        Refusal::Field { field: "approved_by", fix: "two different people must agree" },
+    )
 }

@@ -44,7 +44,10 @@ impl Draft {
     /// Only a bug.
     pub fn pause_if_exhausted(&mut self) -> Result<bool, Refusal> {
         let campaign = self.campaign();
-        let exhausted = campaign.frozen == 0 && campaign.free().is_zero();
+        // Funds that no run has looked at yet are not free and not used up either.
+        let exhausted = campaign.frozen == 0
+            && campaign.free().is_zero()
+            && !campaign.has_unscanned(campaign.head);
         let wanted = campaign.terms().on_exhausted == OnExhausted::Pause;
         if campaign.state != State::Live || !exhausted || !wanted {
             return Ok(false);

@@ -7,7 +7,7 @@ use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::EnrollmentNo;
 use sponsorhub_core::ledger::account::Account;
-use sponsorhub_core::ledger::folded::RefundState;
+use sponsorhub_core::ledger::records::RefundState;
 use sponsorhub_core::money::Minor;
 use world::op::{Ask, Op, Pay, Unlock};
 use world::{DAY, Setup, T, World};

@@ -53,9 +53,43 @@ class Product(Campaign):
 
     def pay_unclaimed(self, enr, at):
         need(enr in self.enrollments and self.enrollments[enr]["onboarded"], "onboarded")
-        need(self.state in ("completed", "paid_out") and self.unclaimed_pool[enr] > 0, "something unclaimed")
+        need(self.state in ("completed", "paid_out", "cancelled"), "over")
+        need(self.unclaimed_pool[enr] > 0, "something unclaimed")
         self.catch_up(at)
-        return super().pay_unclaimed(enr, at)
+        return self._plan(enr, "unclaimed", self.unclaimed_pool[enr], [], at)
+
+    def cancel(self, at):
+        need(self.state in ("draft", "funded"), "before live")
+        self.catch_up(at)
+        self.go("cancelled", at)
+        for e in self.enrollments.values():
+            if e["base_left"] and self.unlocked(e, at):
+                self.append("base.earned", {}, at, e["id"])
+                self.append("payout.unclaimed", {}, at, e["id"])
+            elif e["base_left"]:
+                self.append("base.released", {}, at, e["id"])
+
+    def over(self):
+        return self.state in ("cancelled", "paid_out")
+
+    def judge(self, id, accept, at):
+        need(not self.over(), "running")
+        super().judge(id, accept, at)
+
+    def tick_bases(self, at):
+        if not self.over():
+            super().tick_bases(at)
+
+    def closing(self, at):
+        return self.state == "completed" and at > self.closes_at
+
+    def place_hold(self, ref, deadline, at):
+        need(not self.closing(at) and deadline <= at + 7 * DAY, "before the close")
+        super().place_hold(ref, deadline, at)
+
+    def claim(self, id, enr, opened, at):
+        need(not (opened and self.closing(at)), "before the close")
+        super().claim(id, enr, opened, at)
 
 
 def number(text):

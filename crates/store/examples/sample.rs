@@ -114,7 +114,7 @@ impl Sample {
         let deposit = self.run(|draft| draft.expect_deposit(amount, budget_part, "cs_1".into()))?;
         let expected = self.state_after()?.expected_deposit(deposit).ok_or("not expected")?;
         let observed = ObservedDeposit {
-            campaign: self.state.id,
+            campaign: self.state.id(),
             amount,
             currency: "usd".into(),
             mode: Mode::Sandbox,
@@ -135,7 +135,7 @@ impl Sample {
 
     fn state_after(&mut self) -> Done<&Campaign> {
         let mut reader = self.store.reader()?;
-        for bytes in reader.entries(self.state.id, self.state.head + 1, usize::MAX)? {
+        for bytes in reader.entries(self.state.id(), self.state.head() + 1, usize::MAX)? {
             self.state.apply(&Entry::decode(&bytes)?)?;
         }
         Ok(&self.state)
@@ -143,7 +143,7 @@ impl Sample {
 
     fn event(&self, creator_no: u64, number: u64, body: &Body) -> Done<Intake> {
         let salt = Salt(bytes("event salt", number));
-        Ok(Intake::try_new(self.state.id, creator(creator_no), body, salt)?)
+        Ok(Intake::try_new(self.state.id(), creator(creator_no), body, salt)?)
     }
 
     fn sell(&mut self) -> Done<()> {
@@ -188,7 +188,7 @@ impl Sample {
         for payout in payouts.into_iter().take(2) {
             let key = format!("{payout}-1");
             self.run(|draft| draft.attempt(payout, key, &|_| true))?;
-            self.run(|draft| draft.record_outcome(payout, Outcome::Paid("tr_1".into())))?;
+            self.run(|draft| draft.record_outcome(payout, 1, Outcome::Paid("tr_1".into())))?;
         }
         Ok(())
     }

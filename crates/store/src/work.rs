@@ -1,7 +1,7 @@
 //! What is handed to a store, and what it answers.
 
 use sponsorhub_core::campaign::state::State;
-use sponsorhub_core::conversion::Gate;
+use sponsorhub_core::conversion::{Gate, check_order};
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt, Seq};
 use sponsorhub_core::ledger::draft::{Draft, Drafted};
 use sponsorhub_core::ledger::entry::{EntryError, Rendered};
@@ -41,6 +41,9 @@ pub enum IntakeError {
     /// Commands make entries of this kind.
     #[error("`{0}` comes from a command and is not taken in")]
     NotAnEvent(Kind),
+    /// The amount is out of range.
+    #[error(transparent)]
+    Amount(#[from] Refusal),
     /// The entry cannot be written: too large, or a number out of range.
     #[error("the event cannot be written as an entry")]
     Entry(#[from] EntryError),
@@ -58,6 +61,7 @@ impl Intake {
         salt: Salt,
     ) -> Result<Self, IntakeError> {
         let facts = event_facts(body).ok_or(IntakeError::NotAnEvent(body.kind()))?;
+        check_order(body)?;
         let rendered = Rendered::new(campaign, Some(enrollment), body, salt)?;
         let EventFacts { amount, key, fingerprint, check } = facts;
         let click = None;
@@ -277,7 +281,7 @@ impl Submission {
                 return Err(SubmissionError::NotACommand(kind));
             }
             let Drafted { enrollment, body, postings } = drafted;
-            let rendered = Rendered::new(state.id, *enrollment, body, salt());
+            let rendered = Rendered::new(state.id(), *enrollment, body, salt());
             let number = index + 1;
             let rendered = rendered.map_err(|source| SubmissionError::Entry { number, source })?;
             entries.push(Prepared {
@@ -290,7 +294,7 @@ impl Submission {
         let base = draft.base();
         let undisturbed = draft.entries().iter().all(|drafted| is_undisturbed(&drafted.body));
         Ok(Self {
-            campaign: state.id,
+            campaign: state.id(),
             expects: if undisturbed {
                 Expectation::Commands(base)
             } else {

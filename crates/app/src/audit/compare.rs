@@ -138,7 +138,7 @@ fn reversals(campaign: &Campaign, stored: &Projections) -> Option<Finding> {
     let rows: BTreeMap<_, _> =
         stored.reversals.iter().map(|row| (row.conversion, (row.refunded, row.is_whole))).collect();
     let derived: BTreeMap<_, _> = campaign
-        .reversed
+        .reversed()
         .iter()
         .map(|(seq, reversed)| (*seq, (reversed.refunded, reversed.whole)))
         .collect();

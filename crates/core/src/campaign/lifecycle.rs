@@ -10,7 +10,8 @@ use crate::ledger::draft::Draft;
 use crate::ledger::event::campaign::{
     CampaignOpened, CampaignStateChanged, Mode, StateCause, TermsSet,
 };
-use crate::ledger::event::enrollment::BaseReleased;
+use crate::ledger::event::enrollment::{BaseEarned, BaseReleased};
+use crate::ledger::event::payout::PayoutUnclaimed;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need};
 use crate::time::plus_days;
@@ -119,8 +120,8 @@ impl Draft {
         self.go(Command::Complete, cause)
     }
 
-    /// Gives the campaign up before it went live; reserved bases return to the funds, and the
-    /// refund worker sends everything back.
+    /// Gives the campaign up before it went live. Reserved bases return to the funds, except those
+    /// whose condition is met; the refund worker sends the rest back.
     ///
     /// # Errors
     /// [`Refusal::State`] unless draft or funded: a live campaign is never cancelled.
@@ -132,13 +133,18 @@ impl Draft {
         self.go(Command::Cancel, StateCause::Brand)?;
         let reserved: Vec<_> = self
             .campaign()
-            .enrollments
-            .iter()
-            .filter(|enrollment| enrollment.base_left.is_positive())
-            .map(|enrollment| enrollment.id)
+            .numbered_enrollments()
+            .filter(|(_, enrollment)| enrollment.base_left.is_positive())
+            .map(|(no, enrollment)| (no, enrollment.id))
             .collect();
-        for id in reserved {
-            self.append(Some(id), BaseReleased {})?;
+        for (no, id) in reserved {
+            // What was earned stays with its creator: set aside, and paid on request.
+            if self.campaign().is_unlocked(no, self.now()) {
+                self.append(Some(id), BaseEarned {})?;
+                self.append(Some(id), PayoutUnclaimed {})?;
+            } else {
+                self.append(Some(id), BaseReleased {})?;
+            }
         }
         Ok(())
     }
@@ -166,11 +172,13 @@ impl Draft {
         }
         let raised = terms.budget >= current.budget;
         need(raised, Refusal::Terms(TermsError { field: "budget", fix: "may only be raised" }))?;
-        let is_cut = current
-            .rates
-            .iter()
-            .any(|(name, rate)| terms.rates.get(name).is_none_or(|next| rate.is_cut_by(next)));
-        let effective_at = if is_cut { plus_days(now, current.notice_days) } else { now };
+        if let Some((launched_at, _)) = campaign.live.first() {
+            let latest = plus_days(*launched_at, RUN_DAYS_MAX);
+            let fix = "a running campaign ends within 24 months of its launch";
+            let fits = terms.ends_at <= latest;
+            need(fits, Refusal::Terms(TermsError { field: "ends_at", fix }))?;
+        }
+        let effective_at = campaign.earliest_effect(&terms, now);
         let version = u32::try_from(campaign.versions.len()).ok().and_then(|v| v.checked_add(1));
         let fix = "too many versions";
         let version = version.ok_or(Refusal::Field { field: "terms", fix })?;

@@ -318,6 +318,7 @@ impl Terms {
             ("conversions_per_click", self.conversions_per_click == next.conversions_per_click),
             ("currency", self.currency == next.currency),
             ("hold_deadline_days", self.hold_deadline_days == next.hold_deadline_days),
+            ("min_order", self.min_order == next.min_order),
             ("netting_share_bps", self.netting_share_bps == next.netting_share_bps),
             ("notice_days", self.notice_days == next.notice_days),
             ("payout_minimum", self.payout_minimum == next.payout_minimum),

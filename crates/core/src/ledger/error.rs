@@ -101,6 +101,23 @@ pub enum LedgerError {
         /// The first entry not scanned.
         waiting: Seq,
     },
+    /// Another entry within a run.
+    #[error("a rollup run is open; only its own entries may follow until it is closed")]
+    RunOpen,
+    /// INV-9.
+    #[error("confirmed {confirmed} of a budget of {budget}: not funded (INV-9)")]
+    Unfunded {
+        /// Confirmed budget parts less what was reversed.
+        confirmed: Minor,
+        /// The budget.
+        budget: Minor,
+    },
+    /// INV-9: the credited time lies outside of what is credited.
+    #[error("conversion at {click_at} is not credited (INV-9)")]
+    NotCredited {
+        /// The credited time.
+        click_at: i64,
+    },
     /// A unit would owe more than it holds: a bug of the rules.
     #[error("the unit of entry {0} would fall below zero")]
     UnitBelowZero(Seq),

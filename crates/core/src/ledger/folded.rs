@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+
 use super::account::Account;
 use super::balance::Balances;
 use super::entry::Entry;
@@ -11,14 +13,13 @@ use super::event::campaign::{CampaignOpened, Mode};
 use super::fold::Fold;
 use super::kind::Body;
 use super::posting::Postings;
-use super::records::Deliverable;
-pub use super::records::{
-    Deposit, DepositStatus, Enrollment, Hold, Payout, Refund, RefundState, Reversed,
+use super::records::{
+    Deliverable, Deposit, Enrollment, Hold, Payout, Refund, RefundState, Reversed,
 };
 use super::unit::{UnitKind, Units};
 use crate::campaign::state::State;
 use crate::campaign::terms::Terms;
-use crate::conversion::Gate;
+use crate::conversion::{Gate, Windows};
 use crate::ids::{BrandId, CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use crate::money::Minor;
 
@@ -35,42 +36,42 @@ pub struct TermsVersion {
 #[derive(Clone, Debug)]
 pub struct Campaign {
     /// Its id.
-    pub id: CampaignId,
+    pub(crate) id: CampaignId,
     /// Whose it is.
-    pub brand: BrandId,
+    pub(crate) brand: BrandId,
     /// The world its money lives in.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Where it stands.
-    pub state: State,
+    pub(crate) state: State,
     /// Position of the last entry.
-    pub head: Seq,
+    pub(crate) head: Seq,
     /// Time of the last entry.
-    pub at: i64,
+    pub(crate) at: i64,
     /// Versions of the terms; the last is the current one.
-    pub versions: Vec<TermsVersion>,
+    pub(crate) versions: Vec<TermsVersion>,
     /// Live intervals, the last one perhaps open.
-    pub live: Vec<(i64, Option<i64>)>,
+    pub(crate) live: Vec<(i64, Option<i64>)>,
     /// When it was completed.
-    pub ended_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
     /// Open cases: while positive no accrual, no enrollment, no refund.
-    pub frozen: u32,
+    pub(crate) frozen: u32,
     /// All accounts.
-    pub balances: Balances,
+    pub(crate) balances: Balances,
     /// Deposits and advances by the position of their first entry.
-    pub deposits: BTreeMap<Seq, Deposit>,
+    pub(crate) deposits: BTreeMap<Seq, Deposit>,
     /// Enrollments by number.
-    pub enrollments: Vec<Enrollment>,
+    pub(crate) enrollments: Vec<Enrollment>,
     pub(super) enrollment_numbers: BTreeMap<EnrollmentId, EnrollmentNo>,
     /// What was reversed, by conversion.
-    pub reversed: BTreeMap<Seq, Reversed>,
+    pub(crate) reversed: BTreeMap<Seq, Reversed>,
     /// Holds by conversion.
-    pub holds: BTreeMap<Seq, Hold>,
+    pub(crate) holds: BTreeMap<Seq, Hold>,
     /// Payouts by the position of `payout.planned`.
-    pub payouts: BTreeMap<Seq, Payout>,
+    pub(crate) payouts: BTreeMap<Seq, Payout>,
     /// Refunds by the position of `refund.planned`.
-    pub refunds: BTreeMap<Seq, Refund>,
+    pub(crate) refunds: BTreeMap<Seq, Refund>,
     /// Open claims.
-    pub claims: BTreeMap<Seq, EnrollmentNo>,
+    pub(crate) claims: BTreeMap<Seq, EnrollmentNo>,
     pub(super) units: Units,
     pub(super) fold: Fold,
     pub(super) last_fact: Seq,
@@ -89,6 +90,9 @@ impl Campaign {
             return Err(LedgerError::Sequence { expected: 1, found: first.seq });
         }
         opened.terms.check().map_err(|error| LedgerError::Terms(error.field))?;
+        if opened.terms_hash != HEXLOWER.encode(&opened.terms.hash()) {
+            return Err(LedgerError::Terms("terms_hash"));
+        }
         Ok(Self::opened(first.campaign, first.at, opened))
     }
 
@@ -233,14 +237,26 @@ impl Campaign {
         }
     }
 
+    /// What [`Self::gate`] says, borrowed.
+    pub(crate) fn windows(&self) -> Windows<'_> {
+        let terms = self.terms();
+        Windows {
+            state: self.state,
+            live: &self.live,
+            ended_at: self.ended_at,
+            conversion_days: terms.attribution_window_days.saturating_add(terms.replay_window_days),
+            clearing_days: terms.clearing_days,
+        }
+    }
+
     /// Until when conversions count; none before the campaign ended.
     pub fn conversions_until(&self) -> Option<i64> {
-        self.gate().conversions_until()
+        self.windows().conversions_until()
     }
 
     /// After when the campaign may close; reversals count until then.
     pub fn closes_at(&self) -> Option<i64> {
-        self.gate().closes_at()
+        self.windows().closes_at()
     }
 
     /// Whether nothing waits for a person: no claim, hold, case or deliverable.

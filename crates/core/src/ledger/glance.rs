@@ -151,6 +151,7 @@ impl Campaign {
             return Err(LedgerError::Counter { expected, found: n });
         }
         self.at = at;
+        self.check_credited(no, click_at)?;
         let rate = self.rate_at(no, event_type, click_at);
         self.count_taken(no);
         self.head = seq;

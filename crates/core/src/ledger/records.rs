@@ -54,6 +54,8 @@ pub struct Deposit {
     pub budget_part: Minor,
     /// The session and payment facts a confirmation must repeat; empty for an advance.
     pub session: String,
+    /// The provider's id of the payment that confirmed it.
+    pub payment: Option<String>,
     /// What is known of the payment.
     pub status: DepositStatus,
     /// Whether the provider's fee is known.
@@ -86,6 +88,7 @@ impl Deposit {
             amount,
             budget_part,
             session,
+            payment: None,
             status: DepositStatus::Expected,
             settled: false,
             reversed: Minor::ZERO,

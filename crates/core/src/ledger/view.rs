@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::account::Account;
 use super::balance::Balances;
 use super::event::campaign::Mode;
 use super::folded::{Campaign, TermsVersion};
@@ -10,6 +11,36 @@ use crate::campaign::state::State;
 use crate::ids::{BrandId, CampaignId, EnrollmentNo, Seq};
 
 impl Campaign {
+    /// Whether a payout of this enrollment from this deposit was planned on `day`: at most one is.
+    pub(crate) fn is_planned_on(&self, no: EnrollmentNo, deposit: Seq, day: i64) -> bool {
+        self.payouts
+            .values()
+            .any(|payout| payout.enrollment == no && payout.deposit == deposit && payout.day == day)
+    }
+
+    /// Whether the campaign has ended and every period is over.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state == State::Completed && self.closes_at().is_some_and(|closes| self.at > closes)
+    }
+
+    /// Whether what is left may go back at `at`: the campaign is cancelled or closed, or its close
+    /// has nothing open and every period is over.
+    pub fn is_refundable(&self, at: i64) -> bool {
+        if self.frozen > 0 {
+            return false;
+        }
+        match self.state {
+            State::Cancelled | State::PaidOut => true,
+            State::Completed => {
+                self.closes_at().is_some_and(|closes| at > closes)
+                    && self.is_quiet()
+                    && self.balance(Account::Held).is_zero()
+                    && self.balance(Account::BaseReserve).is_zero()
+            }
+            State::Draft | State::Funded | State::Live | State::Paused => false,
+        }
+    }
+
     /// Its id.
     pub fn id(&self) -> CampaignId {
         self.id

@@ -2,7 +2,7 @@
 
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
-use sponsorhub_core::ledger::folded::RefundState;
+use sponsorhub_core::ledger::records::RefundState;
 
 use super::op::{Ask, Op, Pay, Unlock};
 use super::{DAY, Setup, T, World};

@@ -462,10 +462,7 @@ impl World {
             }
             Ask::PlanUnclaimed { enrollment } => {
                 let id = enrollment_id(enrollment);
-                if !payable(id) {
-                    return None;
-                }
-                self.run(at, |draft| draft.plan_unclaimed(id)).ok()?;
+                self.run(at, |draft| draft.plan_unclaimed(id, &payable)).ok()?;
             }
             Ask::CancelPayout { payout } => {
                 let seq = *self.payouts.get(payout)?;
@@ -483,7 +480,8 @@ impl World {
                     1 => Outcome::Failed("account_closed".into()),
                     _ => Outcome::Unknown("no answer".into()),
                 };
-                self.run(at, |draft| draft.record_outcome(seq, outcome)).ok()?;
+                let attempt = self.campaign.payouts()[&seq].attempts;
+                self.run(at, |draft| draft.record_outcome(seq, attempt, outcome)).ok()?;
             }
             Ask::TransferReversed { payout } => {
                 let seq = *self.payouts.get(payout)?;

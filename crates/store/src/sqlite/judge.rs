@@ -6,8 +6,8 @@ use rusqlite::OptionalExtension as _;
 use sponsorhub_core::conversion::check_reversed_amount;
 use sponsorhub_core::ids::{CompositeKey, EnrollmentNo, Fingerprint, Seq};
 use sponsorhub_core::ledger::entry::{Entry, Rendered};
-use sponsorhub_core::ledger::folded::Reversed;
 use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::Hash;
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
@@ -60,7 +60,7 @@ impl Sequencer {
         }
         let at = ledger.at.max(now);
         let allowed = match event.check {
-            IntakeCheck::Enrolled => Ok(None),
+            IntakeCheck::Enrolled => ledger.gate.check_rejected(at).map(|()| None),
             IntakeCheck::Conversion { click_at } => {
                 let gate = &ledger.gate;
                 gate.check_conversion(membership, click_at, at).map(|()| None)

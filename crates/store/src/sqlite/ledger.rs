@@ -8,8 +8,8 @@ use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::conversion::{Gate, Membership};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
-use sponsorhub_core::ledger::folded::Reversed;
 use sponsorhub_core::ledger::posting::Postings;
+use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::TileWriter;
 use sponsorhub_core::money::Minor;
 

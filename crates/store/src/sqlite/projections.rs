@@ -6,7 +6,7 @@ use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::conversion::Gate;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
-use sponsorhub_core::ledger::folded::Reversed;
+use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::Frontier;
 use sponsorhub_core::money::Minor;
 

@@ -85,7 +85,7 @@ impl Ledger {
         let state = state.expect("an opening entry");
         Self {
             entries: entries.to_vec(),
-            command_seq: state.head,
+            command_seq: state.head(),
             state,
             keys: BTreeMap::new(),
             frontier,
@@ -101,8 +101,8 @@ impl Ledger {
             let no = self.state.enrollment_no(id);
             (id, no.map_or(1, |no| self.state.enrollment(no).n + 1))
         };
-        let seq = self.state.head + 1;
-        let campaign = self.state.id;
+        let seq = self.state.head() + 1;
+        let campaign = self.state.id();
         let enrollment = enrollment.map(n);
         let entry = Entry { at, body, campaign, enrollment, salt, seq };
         let bytes = entry.encode().expect("an entry");
@@ -114,11 +114,11 @@ impl Ledger {
 
     /// Appends a command's entries, salted as they were submitted.
     pub(crate) fn follow(&mut self, draft: &Draft, salts: &[Salt]) {
-        assert_eq!(draft.base(), self.state.head, "the model is told of each command at once");
+        assert_eq!(draft.base(), self.state.head(), "the model is told of each command at once");
         for (drafted, salt) in draft.entries().iter().zip(salts) {
             self.append(draft.now(), drafted.enrollment, drafted.body.clone(), *salt);
         }
-        self.command_seq = self.state.head;
+        self.command_seq = self.state.head();
     }
 
     /// What must come of an event at `now`. The tree of the outcome is that after this event.
@@ -130,7 +130,7 @@ impl Ledger {
         if let Some((seq, first)) = self.keys.get(&key) {
             return Outcome::Duplicate { seq: *seq, same_content: *first == Some(fingerprint) };
         }
-        let at = now.max(self.state.at);
+        let at = now.max(self.state.at());
         if let Err(refusal) = self.check(event, no, at) {
             return Outcome::Refused(refusal);
         }
@@ -177,12 +177,12 @@ impl Ledger {
         let mut rows = Vec::new();
         for account in Account::ALL {
             if !account.is_per_enrollment() {
-                let debit = own(account, self.state.balances.total(account));
+                let debit = own(account, self.state.balances().total(account));
                 rows.push(BalanceRow { enrollment: None, account, debit });
                 continue;
             }
             for (no, _) in self.state.numbered_enrollments() {
-                let debit = own(account, self.state.balances.of(account, no));
+                let debit = own(account, self.state.balances().of(account, no));
                 rows.push(BalanceRow { enrollment: Some(no), account, debit });
             }
         }

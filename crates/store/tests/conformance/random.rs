@@ -132,7 +132,7 @@ impl History {
             5 => ConversionHeld { deadline: now + DAY, taken: content }.into(),
             6 => ConversionRejected { reason: "declared_bot".into(), taken: content }.into(),
             _ => {
-                let head = self.model.ledgers.get(&campaign).map_or(9, |l| l.state.head);
+                let head = self.model.ledgers.get(&campaign).map_or(9, |l| l.state.head());
                 ConversionReversed {
                     amount: Minor(self.rng.random_range(0..3_000)),
                     conversion: self.rng.random_range(0..head + 3),
@@ -192,7 +192,7 @@ impl History {
             12 => draft.end_enrollment(some)?,
             13 => draft.plan_payouts(&|_| true, false).map(drop)?,
             14 if self.rng.random_ratio(1, 8) => draft.complete(StateCause::Brand)?,
-            _ => draft.rollup(Some(ledger.state.head / 2)).map(drop)?,
+            _ => draft.rollup(Some(ledger.state.head() / 2)).map(drop)?,
         }
         Ok(draft)
     }
@@ -219,7 +219,7 @@ impl History {
         let submitted = store.submit_and_wait(submission).expect("room").expect("a commit");
         let ledger = self.model.ledgers.get_mut(&id).expect("one of ours");
         ledger.follow(&draft, &salts);
-        let (first, last) = (draft.base() + 1, ledger.state.head);
+        let (first, last) = (draft.base() + 1, ledger.state.head());
         let (at, tree) = (draft.now(), ledger.tree());
         assert_eq!(submitted, Submitted::Appended { first, last, at, tree });
     }
@@ -232,7 +232,7 @@ impl History {
             return;
         }
         self.command(store);
-        let head = self.model.ledgers[&id].state.head;
+        let head = self.model.ledgers[&id].state.head();
         if self.model.ledgers[&id].command_seq <= draft.base() {
             return;
         }
@@ -248,7 +248,7 @@ impl History {
             assert_eq!(entries, ledger.entries, "INV-7");
             let projections = reader.projections(*id).expect("readable").expect("known");
             assert_eq!(projections.head.tree, ledger.tree(), "INV-14");
-            assert_eq!(projections.head.seq, ledger.state.head);
+            assert_eq!(projections.head.seq, ledger.state.head());
             assert_eq!(projections.head.command_seq, ledger.command_seq);
             assert_eq!(projections.head.gate, ledger.state.gate());
             assert_eq!(projections.head.confirmed, ledger.state.confirmed_budget());
@@ -256,14 +256,14 @@ impl History {
             balances.retain(|row| !row.debit.is_zero());
             assert_eq!(balances, ledger.balances(), "INV-10");
             let reversals =
-                ledger.state.reversed.iter().map(|(conversion, reversed)| ReversalRow {
+                ledger.state.reversed().iter().map(|(conversion, reversed)| ReversalRow {
                     conversion: *conversion,
                     refunded: reversed.refunded,
                     is_whole: reversed.whole,
                 });
             assert_eq!(projections.reversals, reversals.collect::<Vec<_>>());
             let ids: Vec<_> = projections.enrollments.iter().map(|e| (e.id, e.ended_at)).collect();
-            let known = ledger.state.enrollments.iter().map(|e| (e.id, e.ended_at));
+            let known = ledger.state.enrollments().iter().map(|e| (e.id, e.ended_at));
             assert_eq!(ids, known.collect::<Vec<_>>());
             for (key, (seq, _)) in &ledger.keys {
                 assert_eq!(reader.find_by_key(*id, *key).expect("readable"), Some(*seq), "INV-4");

@@ -155,7 +155,7 @@ pub(crate) fn a_refused_event_uses_no_key_and_changes_nothing<B: Backend>(backen
     clock.advance(-38 * DAY);
     appended(&take_one(&store, sale(campaign_id(1), 0, 1, 100)));
     desk.follow(&mut *store.reader().expect("a reader"));
-    assert_eq!(desk.campaign().head, before + 1);
+    assert_eq!(desk.campaign().head(), before + 1);
 }
 
 pub(crate) fn a_submission_that_was_overtaken_changes_nothing<B: Backend>(backend: &B) {
@@ -241,7 +241,7 @@ pub(crate) fn a_rollup_is_not_starved_by_intake<B: Backend>(backend: &B) {
     // The fold agrees with every run that was appended behind events it did not know.
     let mut fresh = Desk::new(campaign_id(1));
     fresh.follow(&mut *store.reader().expect("a reader"));
-    assert_eq!(fresh.campaign().state, State::Live);
+    assert_eq!(fresh.campaign().state(), State::Live);
 }
 
 pub(crate) fn a_command_is_not_starved_by_intake<B: Backend>(backend: &B) {

@@ -66,13 +66,13 @@ fn audit(directory: &Path) -> Vec<sponsorhub_core::merkle::Hash> {
         }
     }
     let state = state.expect("an opening entry");
-    assert_eq!(projections.head.seq, state.head, "INV-6");
+    assert_eq!(projections.head.seq, state.head(), "INV-6");
     assert_eq!(projections.head.tree.root, frontier.root(), "INV-14");
     assert_eq!(projections.head.gate, state.gate());
     for row in &projections.balances {
         let balance = match row.enrollment {
-            Some(no) => state.balances.of(row.account, no),
-            None => state.balances.total(row.account),
+            Some(no) => state.balances().of(row.account, no),
+            None => state.balances().total(row.account),
         };
         assert_eq!(row.debit, if row.account.is_debit() { balance } else { -balance }, "INV-10");
     }
@@ -81,10 +81,10 @@ fn audit(directory: &Path) -> Vec<sponsorhub_core::merkle::Hash> {
         rows.map(|row| row.debit).sum::<Minor>()
     };
     for account in Account::ALL {
-        let total = state.balances.total(account);
+        let total = state.balances().total(account);
         assert_eq!(debits(account), if account.is_debit() { total } else { -total }, "INV-10");
     }
-    let reversals = state.reversed.iter().map(|(conversion, reversed)| ReversalRow {
+    let reversals = state.reversed().iter().map(|(conversion, reversed)| ReversalRow {
         conversion: *conversion,
         refunded: reversed.refunded,
         is_whole: reversed.whole,

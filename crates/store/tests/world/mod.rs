@@ -146,7 +146,7 @@ impl Desk {
 
     /// Applies what is in the store and not known here.
     pub(crate) fn follow(&mut self, reader: &mut dyn Reader) {
-        let from = self.state.as_ref().map_or(1, |state| state.head + 1);
+        let from = self.state.as_ref().map_or(1, |state| state.head() + 1);
         for bytes in reader.entries(self.id, from, usize::MAX).expect("readable") {
             let entry = Entry::decode(&bytes).expect("canonical");
             match &mut self.state {
@@ -179,7 +179,7 @@ impl Desk {
             draft.expect_deposit(Minor(total), Minor(budget), session).map(drop)
         })
         .expect("expected");
-        let deposit = self.campaign().head;
+        let deposit = self.campaign().head();
         let expected = self.campaign().expected_deposit(deposit).expect("expected");
         let observed = ObservedDeposit {
             campaign: self.id,

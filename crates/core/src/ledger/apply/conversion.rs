@@ -22,6 +22,7 @@ impl Campaign {
         held_until: Option<i64>,
     ) -> Result<Applied, LedgerError> {
         let enrollment = step.whose()?;
+        self.check_credited(enrollment, taken.click_at)?;
         let rate = self.rate_at(enrollment, &taken.r#type, taken.click_at);
         let at = self.at;
         self.count_taken(enrollment);
@@ -32,6 +33,19 @@ impl Campaign {
         let held = held_until.is_some();
         let taken = TakenIn { enrollment, at, order: taken.amount, rate, held };
         Ok(Applied::Taken(Scan::Conversion(taken)))
+    }
+
+    /// INV-9: the credited time lies in a Live interval and in the creator's membership, and the
+    /// campaign still takes conversions in.
+    pub(in crate::ledger) fn check_credited(
+        &self,
+        no: EnrollmentNo,
+        click_at: i64,
+    ) -> Result<(), LedgerError> {
+        let member = self.enrollment(no).membership();
+        let view = self.windows();
+        let checked = view.check_conversion(member, click_at, self.at);
+        checked.map_err(|_| LedgerError::NotCredited { click_at })
     }
 
     /// Remembers when a conversion was taken in, where a rate asks for it.

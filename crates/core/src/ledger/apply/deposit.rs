@@ -4,7 +4,7 @@ use super::super::account::Account;
 use super::super::error::LedgerError;
 use super::super::event::deposit::{
     DepositConfirmed, DepositDisputeClosed, DepositDisputed, DepositExpected, DepositFailed,
-    DepositReinstated, DepositReversed, DepositSettled, PlatformAdvanced,
+    DepositReinstated, DepositReversed, DepositSettled, DisputeOutcome, PlatformAdvanced,
 };
 use super::super::fold::Effect;
 use super::super::folded::Campaign;
@@ -12,12 +12,20 @@ use super::super::records::{Case, Deposit, DepositStatus, Reversal};
 use super::{Applied, Step, missing};
 use crate::ids::Seq;
 use crate::money::Minor;
+use crate::refusal::are_two;
 
 impl Campaign {
-    pub(super) fn deposit_expected(&mut self, step: &Step, body: &DepositExpected) -> Applied {
+    pub(super) fn deposit_expected(
+        &mut self,
+        step: &Step,
+        body: &DepositExpected,
+    ) -> Result<Applied, LedgerError> {
+        if body.currency != self.terms().currency || body.mode != self.mode {
+            return Err(missing("deposit of this campaign's currency and mode at", step.seq));
+        }
         let deposit = Deposit::expected(body.amount, body.budget_part, body.session.clone());
         self.deposits.insert(step.seq, deposit);
-        Applied::Fact(Effect::Neutral)
+        Ok(Applied::Fact(Effect::Neutral))
     }
 
     fn deposit_mut(&mut self, seq: Seq) -> Result<&mut Deposit, LedgerError> {
@@ -50,6 +58,7 @@ impl Campaign {
     ) -> Result<Applied, LedgerError> {
         let deposit = self.open_deposit(body.deposit)?;
         deposit.status = DepositStatus::Confirmed;
+        deposit.payment = Some(body.payment.clone());
         deposit.fee_left = deposit.amount - deposit.budget_part;
         step.debit(Account::Provider, deposit.amount);
         step.credit(Account::CampaignFunds, deposit.budget_part);
@@ -100,7 +109,11 @@ impl Campaign {
         let deposit = self.paid_deposit(body.deposit)?;
         let open = |case: &&mut Case| case.key == body.case && case.open;
         let case = deposit.cases.iter_mut().find(open);
-        case.ok_or(missing("open case of deposit", body.deposit))?.open = false;
+        let case = case.ok_or(missing("open case of deposit", body.deposit))?;
+        if body.outcome == DisputeOutcome::Won && case.reversal.is_some() {
+            return Err(missing("case with its money back of deposit", body.deposit));
+        }
+        case.open = false;
         self.frozen = self.frozen.saturating_sub(1);
         Ok(Applied::Fact(Effect::Unfreeze))
     }
@@ -181,8 +194,8 @@ impl Campaign {
         step: &mut Step,
         body: &PlatformAdvanced,
     ) -> Result<Applied, LedgerError> {
-        if !body.amount.is_positive() {
-            return Err(missing("positive amount in entry", step.seq));
+        if !body.amount.is_positive() || !are_two(&body.approved_by) {
+            return Err(missing("positive amount and two people in entry", step.seq));
         }
         step.debit(Account::Provider, body.amount);
         step.credit(Account::PlatformAdvance, body.amount);

@@ -47,6 +47,9 @@ impl Campaign {
                 return used;
             }
             Body::BaseReleased(_) => {
+                if !self.may_release_base(no, self.at) {
+                    return Err(missing("base that nothing can unlock at entry", step.seq));
+                }
                 let reserve = self.take_reserve(step, no)?;
                 step.debit(Account::BaseReserve, reserve);
                 step.credit(Account::CampaignFunds, reserve);
@@ -130,6 +133,9 @@ impl Campaign {
     }
 
     fn base_earned(&mut self, step: &mut Step, no: EnrollmentNo) -> Result<(), LedgerError> {
+        if !self.is_unlocked(no, self.at) {
+            return Err(missing("unlocked base at entry", step.seq));
+        }
         let reserve = self.take_reserve(step, no)?;
         let base = self.enrollment(no).base;
         step.debit(Account::BaseReserve, reserve);

@@ -91,6 +91,10 @@ impl Campaign {
         let moved = Changes::NONE;
         let mut step = Step { seq, id: enrollment_id, enrollment, moved, caught_up: false };
         amounts::check(body)?;
+        let continues = matches!(body, Body::RollupAccrued(_) | Body::RollupClosed(_));
+        if self.fold.run_to.is_some() && !continues {
+            return Err(LedgerError::RunOpen);
+        }
         let applied = self.dispatch(&mut step, body)?;
         let postings = Postings::try_new(enrollment, step.moved)?;
         if !postings.is_none() {
@@ -126,7 +130,7 @@ impl Campaign {
             Body::CampaignOpened(_) => Err(LedgerError::Opening),
             Body::TermsSet(b) => self.terms_set(b),
             Body::CampaignStateChanged(b) => self.state_changed(step, b),
-            Body::DepositExpected(b) => Ok(self.deposit_expected(step, b)),
+            Body::DepositExpected(b) => self.deposit_expected(step, b),
             Body::DepositFailed(b) => self.deposit_failed(b),
             Body::DepositConfirmed(b) => self.deposit_confirmed(step, b),
             Body::DepositSettled(b) => self.deposit_settled(step, b),
@@ -156,14 +160,14 @@ impl Campaign {
             Body::PayoutCancelled(b) => self.payout_cancelled(step, b.payout),
             Body::PayoutUnclaimed(_) => self.payout_unclaimed(step),
             Body::DisbursementAttempted(b) => self.disbursement_attempted(step, b),
-            Body::DisbursementUnknown(b) => self.disbursement_unknown(step, b.payout),
-            Body::DisbursementFailed(b) => self.disbursement_failed(step, b.payout),
-            Body::DisbursementPaid(b) => self.disbursement_paid(step, b.payout),
+            Body::DisbursementUnknown(b) => self.disbursement_unknown(step, b.payout, b.attempt),
+            Body::DisbursementFailed(b) => self.disbursement_failed(step, b.payout, b.attempt),
+            Body::DisbursementPaid(b) => self.disbursement_paid(step, b.payout, b.attempt),
             Body::DisbursementReversed(b) => self.disbursement_reversed(step, b.payout),
             Body::RefundPlanned(b) => self.refund_planned(step, b),
             Body::RefundPaid(b) => self.refund_paid(step, b.refund),
             Body::RefundFailed(b) => self.refund_failed(step, b.refund),
-            Body::RefundSettledOutside(b) => self.refund_settled_outside(step, b.refund),
+            Body::RefundSettledOutside(b) => self.refund_settled_outside(step, b),
             Body::PlatformAdvanced(b) => self.platform_advanced(step, b),
             Body::Adjustment(b) => self.adjusted(step, b),
             Body::ClaimOpened(_) => self.claim_opened(step),

@@ -9,6 +9,8 @@ use super::super::unit::{Unit, UnitKind};
 use super::{Applied, Step, missing};
 use crate::ids::Seq;
 use crate::money::Minor;
+use crate::oversight::ADJUSTMENT_ALONE_MAX;
+use crate::refusal::are_two;
 
 impl Campaign {
     pub(super) fn adjusted(
@@ -28,6 +30,11 @@ impl Campaign {
         let effect = match body.pair {
             AdjustmentPair::FundsToPayable => {
                 let no = step.whose()?;
+                let approved = amount <= ADJUSTMENT_ALONE_MAX || are_two(&body.approved_by);
+                let free = self.frozen == 0 && !self.has_unmet_demand() && self.free() >= amount;
+                if !approved || !free {
+                    return Err(missing("free funds and approval for entry", step.seq));
+                }
                 step.debit(Account::CampaignFunds, amount);
                 step.credit(Account::Payable, amount);
                 let kind = UnitKind::Adjustment;
@@ -35,11 +42,17 @@ impl Campaign {
                 Effect::Use
             }
             AdjustmentPair::WriteOff => {
+                if !self.is_closing() {
+                    return Err(missing("closing campaign at entry", step.seq));
+                }
                 step.credit(Account::Clawback, amount);
                 step.debit(Account::Recoverable, amount);
                 Effect::Neutral
             }
             AdjustmentPair::SetOff => {
+                if !self.is_refundable(self.at) {
+                    return Err(missing("campaign that may be refunded at entry", step.seq));
+                }
                 step.debit(Account::CampaignFunds, amount);
                 step.credit(Account::BrandReceivable, amount);
                 Effect::Neutral

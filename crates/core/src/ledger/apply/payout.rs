@@ -14,6 +14,7 @@ use super::{Applied, Step, missing};
 use crate::campaign::state::State;
 use crate::ids::{EnrollmentNo, Seq};
 use crate::money::Minor;
+use crate::time::day_of;
 
 impl Campaign {
     /// Units of an enrollment that a payout planned on `day` may draw on, in ledger order, with
@@ -66,6 +67,10 @@ impl Campaign {
     ) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
         let no = step.whose()?;
+        // Only money that is matured on the entry's own day, and one payout a day per deposit.
+        if body.day != day_of(self.at) || self.is_planned_on(no, body.deposit, body.day) {
+            return Err(missing("first payout of its day at entry", step.seq));
+        }
         let capacity = self.deposits.get(&body.deposit).map(Deposit::capacity);
         if !body.amount.is_positive() || capacity.is_none_or(|capacity| capacity < body.amount) {
             return Err(LedgerError::Deposit(body.deposit));
@@ -117,6 +122,9 @@ impl Campaign {
 
     pub(super) fn payout_unclaimed(&mut self, step: &mut Step) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
+        if self.state != State::Cancelled && !self.is_closing() {
+            return Err(missing("closing campaign at entry", step.seq));
+        }
         let no = step.whose()?;
         let open: Vec<usize> = self.open_units(no).collect();
         for index in open {
@@ -146,6 +154,18 @@ impl Campaign {
             return Err(LedgerError::Enrollment);
         }
         if states.contains(&payout.state) { Ok(payout) } else { Err(missing("payout", seq)) }
+    }
+
+    /// The payout whose latest attempt has this number.
+    fn attempt_of(
+        &mut self,
+        step: &Step,
+        seq: Seq,
+        attempt: u32,
+        states: &[DisbursementState],
+    ) -> Result<&mut Payout, LedgerError> {
+        let payout = self.payout_in(step, seq, states)?;
+        if payout.attempts == attempt { Ok(payout) } else { Err(missing("attempt of payout", seq)) }
     }
 
     /// A cancelled payout or a returned transfer: owed again, and the deposit is free again. Where
@@ -198,9 +218,10 @@ impl Campaign {
         &mut self,
         step: &Step,
         seq: Seq,
+        attempt: u32,
     ) -> Result<Applied, LedgerError> {
         let states = [DisbursementState::Attempted];
-        self.payout_in(step, seq, &states)?.state = DisbursementState::Unknown;
+        self.attempt_of(step, seq, attempt, &states)?.state = DisbursementState::Unknown;
         Ok(Applied::Fact(Effect::Neutral))
     }
 
@@ -208,9 +229,10 @@ impl Campaign {
         &mut self,
         step: &Step,
         seq: Seq,
+        attempt: u32,
     ) -> Result<Applied, LedgerError> {
         let states = [DisbursementState::Attempted, DisbursementState::Unknown];
-        self.payout_in(step, seq, &states)?.state = DisbursementState::Failed;
+        self.attempt_of(step, seq, attempt, &states)?.state = DisbursementState::Failed;
         Ok(Applied::Fact(Effect::Neutral))
     }
 
@@ -218,9 +240,10 @@ impl Campaign {
         &mut self,
         step: &mut Step,
         seq: Seq,
+        attempt: u32,
     ) -> Result<Applied, LedgerError> {
         let states = [DisbursementState::Attempted, DisbursementState::Unknown];
-        let payout = self.payout_in(step, seq, &states)?;
+        let payout = self.attempt_of(step, seq, attempt, &states)?;
         payout.state = DisbursementState::Paid;
         let amount = payout.amount;
         step.debit(Account::DisbursementClearing, amount);

@@ -2,12 +2,13 @@
 
 use super::super::account::Account;
 use super::super::error::LedgerError;
-use super::super::event::payout::RefundPlanned;
+use super::super::event::payout::{RefundPlanned, RefundSettledOutside};
 use super::super::fold::Effect;
 use super::super::folded::Campaign;
 use super::super::records::{Refund, RefundState};
 use super::{Applied, Step, missing};
 use crate::ids::Seq;
+use crate::refusal::are_two;
 
 impl Campaign {
     pub(super) fn refund_planned(
@@ -16,6 +17,9 @@ impl Campaign {
         body: &RefundPlanned,
     ) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
+        if !self.is_refundable(self.at) {
+            return Err(missing("campaign that may be refunded at entry", step.seq));
+        }
         let deposit = self.deposits.get_mut(&body.deposit).filter(|deposit| !deposit.is_advance);
         let deposit = deposit.ok_or(missing("deposit", body.deposit))?;
         if !body.amount.is_positive() || deposit.capacity() < body.amount {
@@ -71,9 +75,12 @@ impl Campaign {
     pub(super) fn refund_settled_outside(
         &mut self,
         step: &mut Step,
-        seq: Seq,
+        body: &RefundSettledOutside,
     ) -> Result<Applied, LedgerError> {
-        let refund = self.end_refund(step, seq, RefundState::SettledOutside)?;
+        if !are_two(&body.approved_by) {
+            return Err(missing("two people in entry", step.seq));
+        }
+        let refund = self.end_refund(step, body.refund, RefundState::SettledOutside)?;
         step.credit(Account::PlatformAdvance, refund.amount);
         Ok(Applied::Fact(Effect::Neutral))
     }

@@ -61,6 +61,8 @@ pub struct DisbursementAttempted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisbursementUnknown {
+    /// Which attempt.
+    pub attempt: u32,
     /// Which payout.
     pub payout: Seq,
     /// What was seen.
@@ -71,6 +73,8 @@ pub struct DisbursementUnknown {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisbursementFailed {
+    /// Which attempt.
+    pub attempt: u32,
     /// The provider's code.
     pub code: String,
     /// Which payout.
@@ -81,6 +85,8 @@ pub struct DisbursementFailed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisbursementPaid {
+    /// Which attempt.
+    pub attempt: u32,
     /// Which payout.
     pub payout: Seq,
     /// The provider's id of the transfer.

@@ -247,9 +247,12 @@ fn money_leaves_only_when_its_time_has_come() {
 #[test]
 fn what_takes_two_people_takes_two_different_ones() {
     let campaign = earning().campaign;
-    for approved_by in
-        [vec![], vec!["ann".into()], vec!["ann".into(), " ann".into()], vec!["".into(), " ".into()]]
-    {
+    for approved_by in [
+        vec![],
+        vec!["ann".into()],
+        vec!["ann".into(), " ann".into()],
+        vec![String::new(), " ".into()],
+    ] {
         let body = PlatformAdvanced { amount: Minor(5), approved_by };
         assert!(is_reference(&forge(&campaign, T, None, body)));
     }
@@ -277,7 +280,7 @@ fn terms_follow_with_version_hash_notice_and_frozen_fields() {
     let set = |effective_at, change: &dyn Fn(&mut Terms), version, hash: Option<&str>| {
         let mut terms = Terms::clone(campaign.terms());
         change(&mut terms);
-        let hex = terms.hash().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = data_encoding::HEXLOWER.encode(&terms.hash());
         let terms_hash = hash.map_or(hex, str::to_owned);
         forge(&campaign, T, None, TermsSet { effective_at, terms, terms_hash, version })
     };

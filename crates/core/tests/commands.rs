@@ -153,6 +153,20 @@ fn inv_9_a_payment_confirms_one_deposit_of_one_campaign() {
     assert!(matches!(twice, Err(Refusal::Thing { .. })), "one payment, two deposits: {twice:?}");
 }
 
+#[test]
+fn a_reversal_takes_no_more_from_the_fee_reserve_than_what_left() {
+    let mut world = World::with_terms(Terms { budget: Minor(105), ..terms() });
+    must(&mut world, T, Ask::Expect { amount: 140, budget_part: 105 });
+    must(&mut world, T, Ask::Confirm { deposit: 0 });
+    must(&mut world, T, Ask::Reverse { deposit: 0, case: 1, amount: 126, cause: 1, fee: 0 });
+    assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(14));
+    must(&mut world, T, Ask::Reverse { deposit: 0, case: 2, amount: 2, cause: 0, fee: 0 });
+    assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(12));
+    assert_eq!(world.campaign.balance(Account::CampaignFunds), Minor(0));
+    must(&mut world, T, Ask::Won { deposit: 0, case: 2 });
+    assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(14));
+}
+
 fn rate_at(world: &World, click_at: i64) -> RateValue {
     world.campaign.rate_at(EnrollmentNo(0), "sale", click_at)
 }

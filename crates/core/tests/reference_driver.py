@@ -39,6 +39,13 @@ class Product(Campaign):
             self.planning = None
         return max(0, left - self.tomorrow)
 
+    def _deposit_reversed(self, p, b, seq, enr):
+        d = self.deposits[b["id"]]
+        beyond = max(0, d["fee_left"] - b["amount"])
+        d["fee_left"] -= beyond
+        super()._deposit_reversed(p, b, seq, enr)
+        d["fee_left"] += beyond
+
     def fund_if_covered(self, at):
         if self.state == "draft" and not self.frozen and self.confirmed_budget() >= self.terms["budget"]:
             self.go("funded", at)

@@ -134,7 +134,7 @@ impl Campaign {
         }
         // Beyond the budget part the unsettled fee reserve goes first.
         let beyond = (deposit.reversed + amount - deposit.budget_part).or_zero();
-        let fee = deposit.fee_left.min(beyond);
+        let fee = deposit.fee_left.min(beyond).min(amount);
         deposit.fee_left -= fee;
         deposit.reversed += amount;
         if deposit.reversed > deposit.amount {

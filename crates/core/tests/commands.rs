@@ -167,6 +167,24 @@ fn a_reversal_takes_no_more_from_the_fee_reserve_than_what_left() {
     assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(14));
 }
 
+#[test]
+fn an_upheld_hold_keeps_nothing_of_what_the_creator_paid_back() {
+    let mut world = live(terms());
+    must(&mut world, T, Ask::Convert { enrollment: 0, order: 100, click: T, held_until: None });
+    must(&mut world, T + DAY, Ask::Plan);
+    must(&mut world, T + DAY, Ask::Refunded { conversion: 0, amount: 50 });
+    convert(&mut world, T + DAY);
+    must(&mut world, T + DAY, Ask::Rollup { upto: None });
+    // The second conversion has paid the claw-back of the first, so what comes back is owed whole.
+    assert_eq!(world.campaign.balance(Account::Clawback), Minor(0));
+    must(&mut world, T + DAY, Ask::CancelPayout { payout: 0 });
+    must(&mut world, T + DAY, Ask::Hold { conversion: 0, deadline: T + 2 * DAY });
+    assert_eq!(world.campaign.balance(Account::Held), Minor(100));
+    must(&mut world, T + DAY, Ask::EndHold { conversion: 0, uphold: true });
+    assert_eq!(world.campaign.balance(Account::Held), Minor(0));
+    assert_eq!(world.campaign.balance(Account::Payable), Minor(100));
+}
+
 fn rate_at(world: &World, click_at: i64) -> RateValue {
     world.campaign.rate_at(EnrollmentNo(0), "sale", click_at)
 }

@@ -46,6 +46,12 @@ class Product(Campaign):
         super()._deposit_reversed(p, b, seq, enr)
         d["fee_left"] += beyond
 
+    def _hold_upheld(self, p, b, seq, enr):
+        super()._hold_upheld(p, b, seq, enr)
+        left = self.units[b["ref"]].unplanned
+        self.debit(p, f"held:{enr}", left)
+        self.credit(p, f"payable:{enr}", left)
+
     def fund_if_covered(self, at):
         if self.state == "draft" and not self.frozen and self.confirmed_budget() >= self.terms["budget"]:
             self.go("funded", at)

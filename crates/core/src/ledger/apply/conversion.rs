@@ -160,7 +160,9 @@ impl Campaign {
         self.close_hold(conversion)?;
         self.units.get_mut(index).granted = Minor::ZERO;
         self.reprice(index, Minor::ZERO, &mut step.moved)?;
-        self.units.get_mut(index).held = false;
+        // What the creator paid back before, and got returned, is not in doubt.
+        let change = Change { held: Some(false), ..Change::default() };
+        self.reposition(index, change, &mut step.moved)?;
         Ok(Applied::Fact(Effect::Use))
     }
 }

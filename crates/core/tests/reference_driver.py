@@ -52,6 +52,20 @@ class Product(Campaign):
         self.debit(p, f"held:{enr}", left)
         self.credit(p, f"payable:{enr}", left)
 
+    def _move(self, u, p, **changes):
+        funded, taken = u.funded, p["campaign_funds"]
+        super()._move(u, p, **changes)
+        excess = p["campaign_funds"] - taken - max(0, u.funded - funded)
+        excess = min(max(0, excess), u.fee)
+        if u.kind == "conversion" and excess:
+            u.fee, u.funded = u.fee - excess, u.funded - excess
+            self.debit(p, f"held:{u.enr}" if u.held else "platform_fees", excess)
+            self.credit(p, "campaign_funds", excess)
+            if p is self.run.get(u.enr):
+                self.f_funds += excess
+                self.f_used -= excess
+        return p
+
     def fund_if_covered(self, at):
         if self.state == "draft" and not self.frozen and self.confirmed_budget() >= self.terms["budget"]:
             self.go("funded", at)

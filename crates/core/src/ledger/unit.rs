@@ -157,10 +157,24 @@ impl Unit {
             let room = (open - (self.netted - before.netted).or_zero()).min(returned).or_zero();
             self.clawed = self.clawed.max(before.clawed - room);
         }
+        if conversion {
+            self.forgo_rounding(&before);
+        }
         if self.unplanned().is_negative() || self.fee.is_negative() {
             return Err(LedgerError::UnitBelowZero(self.seq));
         }
         Ok(self.post_difference(&before, change.planned.map(|(_, account)| account), posted))
+    }
+
+    /// A new commission splits funded money anew, and a cent may change sides by rounding. Where the
+    /// creator's cent is on its way already it cannot: the fee forgoes it, for nothing may leave
+    /// the campaign's funds but what this part was given.
+    fn forgo_rounding(&mut self, before: &Self) {
+        let standing = |unit: &Self| unit.unplanned() + unit.fee + unit.planned;
+        let given = (self.funded - before.funded).or_zero();
+        let excess = (standing(self) - standing(before) - given).or_zero().min(self.fee.or_zero());
+        self.fee -= excess;
+        self.funded -= excess;
     }
 
     /// What of the creator's part pays older claw-backs: at most the netting share, floored
@@ -283,5 +297,25 @@ impl std::fmt::Display for Unit {
              netted {netted} planned {planned} clawed {} held {}",
             self.clawed, self.held
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_never_takes_from_the_funds_not_even_a_cent_of_rounding() {
+        let earned = Unit::matured(9, EnrollmentNo(0), UnitKind::Conversion, Minor(70), Minor(5));
+        let (funded, creator, fee) = (Minor(30), Minor(28), Minor(2));
+        let mut unit = Unit { funded, creator, fee, planned: Minor(28), ..earned };
+        let commission = Some((Minor(67), Minor(5)));
+        let change = Change { commission, funded: Some(funded), ..Change::default() };
+        let mut posted = Changes::NONE;
+        let left = unit.reposition(change, 5_000, Minor::ZERO, &mut posted).expect("stays above");
+        assert_eq!(left, Minor(0));
+        assert_eq!(unit.creator + unit.fee, unit.funded, "INV-11");
+        assert_eq!(posted.get(Account::CampaignFunds), Minor(0));
+        assert_eq!(posted.get(Account::PlatformFees), Minor(0), "the fee forgoes the cent");
     }
 }

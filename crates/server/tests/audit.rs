@@ -182,6 +182,7 @@ fn edited_projections_are_found_although_every_entry_is_right() {
         "UPDATE campaign_heads SET state = 'completed', ended_at_ms = 5",
         "UPDATE campaign_heads SET budget_minor = 1",
         "UPDATE campaign_heads SET command_seq = 3",
+        "UPDATE campaign_heads SET counted_seq = 99999",
         "UPDATE live_intervals SET from_ms = 1",
         "UPDATE enrollments SET ended_at_ms = 1728172800000 WHERE no = 1",
         "DELETE FROM reversals WHERE conversion_seq = (SELECT max(conversion_seq) FROM reversals)",
@@ -256,6 +257,13 @@ fn the_audit_passes_while_another_process_writes() {
         }
         written
     });
+    let mut reader = open_read_only(data.path()).expect("opens");
+    let grown = |reader: &mut dyn sponsorhub_store::Reader| {
+        reader.head(campaign).expect("reads").expect("is there").seq > 734
+    };
+    while !grown(&mut reader) {
+        std::thread::yield_now();
+    }
     let mut seen = 0;
     for _ in 0..5 {
         let (exit, json) = report(data.path());

@@ -66,6 +66,9 @@ pub(super) fn projections(
     if head.at != campaign.at() {
         return Some(differs("time of the head", &head.at, &campaign.at()));
     }
+    if stored.counted > head.seq {
+        return Some(differs("entries counted per enrollment", &stored.counted, &head.seq));
+    }
     if head.command_seq != command_seq {
         return Some(differs("last command", &head.command_seq, &command_seq));
     }

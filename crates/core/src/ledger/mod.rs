@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`kind`] (what can happen), [`entry`] (its bytes), [`account`] and
 //! [`posting`] (what money is), [`folded`] (the state that entries fold into), `apply` (what each
-//! kind does to it), [`unit`] and `fold` (how conversions become money under the cap), [`draft`]
+//! kind does to it), [`mod@unit`] and `fold` (how conversions become money under the cap), [`draft`]
 //! (how commands make new entries).
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 

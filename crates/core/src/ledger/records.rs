@@ -147,7 +147,7 @@ pub struct Enrollment {
     pub creator_cap: Option<Minor>,
     /// Own rates, or those of the terms.
     pub rates: Option<BTreeMap<String, Rate>>,
-    /// Index of the accepted version in [`Campaign::versions`].
+    /// Index of the accepted version in the campaign's versions.
     pub accepted: usize,
     /// As accepted.
     pub platform_fee_bps: u32,

@@ -1,7 +1,7 @@
 //! A unit: what one conversion, base or adjustment has earned, and where that money stands.
 //!
 //! `creator = unplanned + netted + planned − clawed` always. The unplanned part lies in `payable`
-//! or, while held, with its fee in `held`. [`Unit::reposition`] is the one place where a unit's
+//! or, while held, with its fee in `held`. `Unit::reposition` is the one place where a unit's
 //! figures change: the reversal waterfall, netting and claw-back (INV-15).
 
 use std::sync::Arc;
@@ -254,7 +254,7 @@ impl Units {
         index
     }
 
-    /// The unit at an index that [`Self::push`] or [`Self::find`] gave.
+    /// The unit at an index that [`Self::find`] gave.
     pub fn get(&self, index: usize) -> &Unit {
         let (chunk, within) = split(index);
         self.chunks.get(chunk).and_then(|chunk| chunk.get(within)).expect("an index of a unit")

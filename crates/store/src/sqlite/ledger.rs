@@ -117,6 +117,9 @@ impl Ledger {
         if *tiles.frontier() != row.frontier {
             return Err(corrupt("its entries and tiles do not give the tree of its head"));
         }
+        if row.counted > row.head.seq {
+            return Err(corrupt("it has counted entries behind its head"));
+        }
         let dedup = Dedup::load(connection, no, sizes).map_err(fault)?;
         let dedup = dedup.ok_or_else(|| corrupt("a filter slice is damaged"))?;
         let mut members = projections::enrollments(connection, no).map_err(fault)?;

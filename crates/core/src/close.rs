@@ -29,10 +29,10 @@ impl Draft {
     pub fn close_step(&mut self, is_payable: IsPayable<'_>) -> Result<Closing, Refusal> {
         let campaign = self.campaign();
         let due = campaign.closes_at().is_some_and(|closes| self.now() > closes);
-        if campaign.state == State::Completed && due {
+        if campaign.state() == State::Completed && due {
             return self.close_completed(is_payable);
         }
-        let is_done = campaign.state.is_terminal();
+        let is_done = campaign.state().is_terminal();
         let leftover = campaign.balance(Account::CampaignFunds).is_positive();
         if is_done && leftover && campaign.is_refundable(self.now()) {
             let shortage = self.plan_refunds()?;
@@ -57,7 +57,7 @@ impl Draft {
                 self.paid_out()?;
             }
         }
-        Ok(Closing { is_done: self.campaign().state == State::PaidOut, shortage })
+        Ok(Closing { is_done: self.campaign().state() == State::PaidOut, shortage })
     }
 
     /// What a creator who cannot be paid has earned stays owed as unclaimed; a claw-back that no

@@ -36,30 +36,15 @@ pub struct Membership {
     pub ended_at: Option<i64>,
 }
 
-/// The same, borrowed: what a rule looks at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows<'a> {
-    pub(crate) state: State,
-    pub(crate) live: &'a [(i64, Option<i64>)],
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) conversion_days: u32,
-    pub(crate) clearing_days: u32,
-}
-
 impl Gate {
-    fn windows(&self) -> Windows<'_> {
-        let Self { state, ref live, ended_at, conversion_days, clearing_days } = *self;
-        Windows { state, live, ended_at, conversion_days, clearing_days }
-    }
-
     /// Until when conversions count; none before the campaign ended.
     pub fn conversions_until(&self) -> Option<i64> {
-        self.windows().conversions_until()
+        self.ended_at.map(|at| plus_days(at, self.conversion_days))
     }
 
     /// After when the campaign may close; reversals count until then.
     pub fn closes_at(&self) -> Option<i64> {
-        self.windows().closes_at()
+        self.conversions_until().map(|at| plus_days(at, self.clearing_days))
     }
 
     /// Follows a change of state that happened at `at`.
@@ -77,7 +62,10 @@ impl Gate {
 
     /// Whether a click at this time is credited: it lies in a Live interval of the log.
     pub fn is_credited(&self, click_at: i64) -> bool {
-        self.windows().is_credited(click_at)
+        let inside = |(from, to): &(i64, Option<i64>)| {
+            *from <= click_at && to.is_none_or(|to| click_at < to)
+        };
+        self.live.iter().any(inside)
     }
 
     /// Whether a conversion of this member, credited to `click_at`, may be taken in at `at`.
@@ -90,51 +78,7 @@ impl Gate {
         click_at: i64,
         at: i64,
     ) -> Result<(), Refusal> {
-        self.windows().check_conversion(member, click_at, at)
-    }
-
-    /// Whether conversions that a rule rejects are recorded at `at`.
-    ///
-    /// # Errors
-    /// [`Refusal`] names the state or the window that is over.
-    pub fn check_rejected(&self, at: i64) -> Result<(), Refusal> {
-        let windows = self.windows();
-        windows.check("conversion", windows.conversions_until(), at)
-    }
-
-    /// Whether reversals are taken in at `at`.
-    ///
-    /// # Errors
-    /// [`Refusal`] names the state or the window that is over.
-    pub fn check_reversal(&self, at: i64) -> Result<(), Refusal> {
-        let windows = self.windows();
-        windows.check("reversal", windows.closes_at(), at)
-    }
-}
-
-impl Windows<'_> {
-    pub(crate) fn conversions_until(self) -> Option<i64> {
-        self.ended_at.map(|at| plus_days(at, self.conversion_days))
-    }
-
-    pub(crate) fn closes_at(self) -> Option<i64> {
-        self.conversions_until().map(|at| plus_days(at, self.clearing_days))
-    }
-
-    fn is_credited(self, click_at: i64) -> bool {
-        let inside = |(from, to): &(i64, Option<i64>)| {
-            *from <= click_at && to.is_none_or(|to| click_at < to)
-        };
-        self.live.iter().any(inside)
-    }
-
-    pub(crate) fn check_conversion(
-        self,
-        member: Membership,
-        click_at: i64,
-        at: i64,
-    ) -> Result<(), Refusal> {
-        self.check("conversion", self.conversions_until(), at)?;
+        self.check_window("conversion", self.conversions_until(), at)?;
         let in_window = click_at <= at && at <= plus_days(click_at, self.conversion_days);
         need(
             in_window,
@@ -147,7 +91,28 @@ impl Windows<'_> {
         need(enrolled, Refusal::NotCredited("the creator was not enrolled at that time"))
     }
 
-    fn check(self, command: &'static str, until: Option<i64>, at: i64) -> Result<(), Refusal> {
+    /// Whether conversions that a rule rejects are recorded at `at`.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the state or the window that is over.
+    pub fn check_rejected(&self, at: i64) -> Result<(), Refusal> {
+        self.check_window("conversion", self.conversions_until(), at)
+    }
+
+    /// Whether reversals are taken in at `at`.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the state or the window that is over.
+    pub fn check_reversal(&self, at: i64) -> Result<(), Refusal> {
+        self.check_window("reversal", self.closes_at(), at)
+    }
+
+    fn check_window(
+        &self,
+        command: &'static str,
+        until: Option<i64>,
+        at: i64,
+    ) -> Result<(), Refusal> {
         let state = self.state;
         match state {
             State::Live | State::Paused => Ok(()),

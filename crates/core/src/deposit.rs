@@ -181,7 +181,7 @@ impl Draft {
         let fix = "at most the whole amount";
         need(budget_part <= total, Refusal::Field { field: "budget_part", fix })?;
         let campaign = self.campaign();
-        let state = campaign.state;
+        let state = campaign.state();
         let open = matches!(state, State::Draft | State::Funded | State::Live | State::Paused);
         let needs = "draft, funded, live or paused";
         need(open, Refusal::State { command: "expect_deposit", needs, state })?;

@@ -50,7 +50,7 @@ impl Campaign {
             let to = to.map_or(until, |to| to.min(until));
             to.saturating_sub(since.max(*from)).max(0)
         };
-        self.live.iter().map(inside).sum::<i64>() / DAY_MS
+        self.gate.live.iter().map(inside).sum::<i64>() / DAY_MS
     }
 
     /// Whether the condition of an enrollment's base is met at `at`, on what is scanned.
@@ -74,12 +74,12 @@ impl Campaign {
 
     /// Whether nothing can unlock the base any more at `at`.
     pub(crate) fn may_release_base(&self, no: EnrollmentNo, at: i64) -> bool {
-        let over = self.state == State::Completed
+        let over = self.gate.state == State::Completed
             && self.conversions_until().is_some_and(|until| at > until);
         let judged =
             !matches!(self.enrollment(no).deliverable, Some((_, Deliverable::Submitted(_))));
         let held = self.holds.values().any(|hold| hold.open && hold.enrollment == no);
-        let given_up = self.state == State::Cancelled;
+        let given_up = self.gate.state == State::Cancelled;
         (given_up || over && judged && !held) && !self.is_unlocked(no, at)
     }
 }
@@ -110,7 +110,7 @@ impl Draft {
     /// funds for the base.
     pub fn enroll(&mut self, id: EnrollmentId, offer: Offer) -> Result<(), Refusal> {
         let campaign = self.campaign();
-        let state = campaign.state;
+        let state = campaign.state();
         let open = matches!(state, State::Funded | State::Live);
         need(open, Refusal::State { command: "enroll", needs: "funded or live", state })?;
         need(campaign.frozen == 0, Refusal::Frozen)?;
@@ -140,7 +140,7 @@ impl Draft {
     pub fn end_enrollment(&mut self, id: EnrollmentId) -> Result<(), Refusal> {
         let running = self.enrolled(id)?.1.ended_at.is_none();
         need(running, Refusal::Enrollment("it has ended already"))?;
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         let needs = "not closed";
         need(!state.is_terminal(), Refusal::State { command: "end_enrollment", needs, state })?;
         self.append(Some(id), EnrollmentEnded {}).map(drop)
@@ -158,7 +158,7 @@ impl Draft {
         let fresh = matches!(enrollment.deliverable, None | Some((_, Deliverable::Declined)));
         need(fresh, Refusal::Enrollment("a deliverable is being judged or was accepted"))?;
         let campaign = self.campaign();
-        let state = campaign.state;
+        let state = campaign.state();
         let open = match state {
             State::Funded | State::Live | State::Paused => true,
             State::Completed => campaign.conversions_until().is_some_and(|u| self.now() <= u),
@@ -181,7 +181,7 @@ impl Draft {
         let deliverable = self.enrolled(id)?.1.deliverable;
         let waits = matches!(deliverable, Some((_, Deliverable::Submitted(_))));
         need(waits, Refusal::Enrollment("no deliverable waits for an answer"))?;
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         let needs = "not closed";
         need(!state.is_terminal(), Refusal::State { command: "judge_deliverable", needs, state })?;
         match declined {
@@ -199,7 +199,7 @@ impl Draft {
     pub fn settle_bases(&mut self) -> Result<(), Refusal> {
         self.accept_by_silence()?;
         let campaign = self.campaign();
-        let runs = matches!(campaign.state, State::Live | State::Paused | State::Completed);
+        let runs = matches!(campaign.state(), State::Live | State::Paused | State::Completed);
         let with_base =
             |(_, enrollment): &(EnrollmentNo, &Enrollment)| enrollment.base_left.is_positive();
         let waiting: Vec<_> =
@@ -220,7 +220,7 @@ impl Draft {
 
     fn accept_by_silence(&mut self) -> Result<(), Refusal> {
         let now = self.now();
-        if self.campaign().state.is_terminal() {
+        if self.campaign().state().is_terminal() {
             return Ok(());
         }
         let silent = |enrollment: &Enrollment| match enrollment.deliverable {

@@ -34,7 +34,7 @@ impl Campaign {
 impl Draft {
     /// The campaign runs, or its close is under way.
     pub(crate) fn needs_open(&self, command: &'static str) -> Result<(), Refusal> {
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         let open = matches!(state, State::Live | State::Paused | State::Completed);
         need(open, Refusal::State { command, needs: "live, paused or completed", state })
     }
@@ -43,7 +43,7 @@ impl Draft {
     pub(crate) fn needs_unclosed(&self, command: &'static str) -> Result<(), Refusal> {
         let over = self.campaign().closes_at().is_some_and(|closes| self.now() > closes);
         let needs = "not past its last period";
-        need(!over, Refusal::State { command, needs, state: self.campaign().state })
+        need(!over, Refusal::State { command, needs, state: self.campaign().state() })
     }
 
     fn whose_conversion(&self, conversion: Seq) -> Result<EnrollmentId, Refusal> {

@@ -104,7 +104,7 @@ impl Draft {
         id: EnrollmentId,
         is_payable: IsPayable<'_>,
     ) -> Result<Minor, Refusal> {
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         let over = matches!(state, State::Completed | State::PaidOut | State::Cancelled);
         let needs = "completed, paid_out or cancelled";
         need(over, Refusal::State { command: "plan_unclaimed", needs, state })?;

@@ -32,7 +32,7 @@ impl Draft {
     /// # Errors
     /// [`Refusal`]: too early, frozen, or something is still open.
     pub fn plan_refunds(&mut self) -> Result<Minor, Refusal> {
-        let (state, now) = (self.campaign().state, self.now());
+        let (state, now) = (self.campaign().state(), self.now());
         need(self.campaign().frozen == 0, Refusal::Frozen)?;
         let needs = "cancelled, or past its close with nothing open";
         let refundable = self.campaign().is_refundable(now);

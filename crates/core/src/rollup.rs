@@ -49,7 +49,7 @@ impl Draft {
             && campaign.free().is_zero()
             && !campaign.has_unscanned(campaign.head);
         let wanted = campaign.terms().on_exhausted == OnExhausted::Pause;
-        if campaign.state != State::Live || !exhausted || !wanted {
+        if campaign.state() != State::Live || !exhausted || !wanted {
             return Ok(false);
         }
         self.pause(StateCause::Exhausted)?;

@@ -407,9 +407,9 @@ fn what_is_taken_in_is_in_range_and_in_its_windows() {
     let gate = world.campaign.gate();
     assert_eq!(gate.live, [(T, Some(T))]);
     assert_eq!(gate.ended_at, Some(T));
-    let mut followed = live(terms()).campaign.gate();
+    let mut followed = live(terms()).campaign.gate().clone();
     followed.apply(T, State::Completed);
-    assert_eq!(followed, gate, "the intake follows as the fold does");
+    assert_eq!(followed, *gate, "the intake follows as the fold does");
 }
 
 #[test]

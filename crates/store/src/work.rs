@@ -303,7 +303,7 @@ impl Submission {
             at: draft.now(),
             entries,
             after: After {
-                gate: state.gate(),
+                gate: state.gate().clone(),
                 confirmed: state.confirmed_budget(),
                 budget: state.terms().budget,
             },

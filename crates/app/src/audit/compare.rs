@@ -72,8 +72,8 @@ pub(super) fn projections(
     if head.command_seq != command_seq {
         return Some(differs("last command", &head.command_seq, &command_seq));
     }
-    if head.gate != campaign.gate() {
-        return Some(differs("state and intervals", &head.gate, &campaign.gate()));
+    if head.gate != *campaign.gate() {
+        return Some(differs("state and intervals", &head.gate, campaign.gate()));
     }
     if head.confirmed != campaign.confirmed_budget() {
         return Some(differs("confirmed budget", &head.confirmed, &campaign.confirmed_budget()));

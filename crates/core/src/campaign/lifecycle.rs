@@ -44,7 +44,7 @@ impl Draft {
 
     /// Moves the campaign if an edge for `command` leaves its state.
     fn go(&mut self, command: Command, cause: StateCause) -> Result<(), Refusal> {
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         let Some(to) = state.after(command) else {
             let needs = needs(command);
             return Err(Refusal::State { command: command.name(), needs, state });
@@ -56,7 +56,7 @@ impl Draft {
     pub(crate) fn fund_if_covered(&mut self) -> Result<(), Refusal> {
         let campaign = self.campaign();
         let covered = campaign.confirmed_budget() >= campaign.terms().budget;
-        if campaign.state == State::Draft && campaign.frozen == 0 && covered {
+        if campaign.state() == State::Draft && campaign.frozen == 0 && covered {
             self.go(Command::Fund, StateCause::Funding)?;
         }
         Ok(())
@@ -66,7 +66,7 @@ impl Draft {
     pub(crate) fn unfund_if_short(&mut self) -> Result<(), Refusal> {
         let campaign = self.campaign();
         let short = campaign.confirmed_budget() < campaign.terms().budget;
-        if campaign.state == State::Funded && short {
+        if campaign.state() == State::Funded && short {
             self.go(Command::Unfund, StateCause::Funding)?;
         }
         Ok(())
@@ -80,7 +80,7 @@ impl Draft {
     pub fn launch(&mut self) -> Result<(), Refusal> {
         let campaign = self.campaign();
         let (confirmed, terms) = (campaign.confirmed_budget(), campaign.terms());
-        if campaign.state == State::Funded {
+        if campaign.state() == State::Funded {
             need(campaign.frozen == 0, Refusal::Frozen)?;
             let budget = terms.budget;
             need(confirmed >= budget, Refusal::Unfunded { confirmed, budget })?;
@@ -126,7 +126,7 @@ impl Draft {
     /// # Errors
     /// [`Refusal::State`] unless draft or funded: a live campaign is never cancelled.
     pub fn cancel(&mut self) -> Result<(), Refusal> {
-        let state = self.campaign().state;
+        let state = self.campaign().state();
         if state.after(Command::Cancel).is_some() {
             self.catch_up()?;
         }
@@ -161,7 +161,7 @@ impl Draft {
     pub fn set_terms(&mut self, terms: Terms) -> Result<(), Refusal> {
         terms.check()?;
         let (campaign, now) = (self.campaign(), self.now());
-        let state = campaign.state;
+        let state = campaign.state();
         let open = matches!(state, State::Draft | State::Funded | State::Live | State::Paused);
         let needs = "draft, funded, live or paused";
         need(open, Refusal::State { command: "set_terms", needs, state })?;
@@ -172,7 +172,7 @@ impl Draft {
         }
         let raised = terms.budget >= current.budget;
         need(raised, Refusal::Terms(TermsError { field: "budget", fix: "may only be raised" }))?;
-        if let Some((launched_at, _)) = campaign.live.first() {
+        if let Some((launched_at, _)) = campaign.gate.live.first() {
             let latest = plus_days(*launched_at, RUN_DAYS_MAX);
             let fix = "a running campaign ends within 24 months of its launch";
             let fits = terms.ends_at <= latest;

@@ -19,7 +19,7 @@ use super::records::{
 use super::unit::{UnitKind, Units};
 use crate::campaign::state::State;
 use crate::campaign::terms::Terms;
-use crate::conversion::{Gate, Windows};
+use crate::conversion::Gate;
 use crate::ids::{BrandId, CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use crate::money::Minor;
 
@@ -41,18 +41,14 @@ pub struct Campaign {
     pub(crate) brand: BrandId,
     /// The world its money lives in.
     pub(crate) mode: Mode,
-    /// Where it stands.
-    pub(crate) state: State,
+    /// Where it stands, and which events it takes in.
+    pub(crate) gate: Gate,
     /// Position of the last entry.
     pub(crate) head: Seq,
     /// Time of the last entry.
     pub(crate) at: i64,
     /// Versions of the terms; the last is the current one.
     pub(crate) versions: Vec<TermsVersion>,
-    /// Live intervals, the last one perhaps open.
-    pub(crate) live: Vec<(i64, Option<i64>)>,
-    /// When it was completed.
-    pub(crate) ended_at: Option<i64>,
     /// Open cases: while positive no accrual, no enrollment, no refund.
     pub(crate) frozen: u32,
     /// All accounts.
@@ -74,7 +70,6 @@ pub struct Campaign {
     pub(crate) claims: BTreeMap<Seq, EnrollmentNo>,
     pub(super) units: Units,
     pub(super) fold: Fold,
-    pub(super) last_fact: Seq,
 }
 
 impl Campaign {
@@ -102,15 +97,22 @@ impl Campaign {
             id,
             brand: opened.brand,
             mode: opened.mode,
-            state: State::Draft,
             head: 1,
             at,
             versions: vec![TermsVersion {
                 effective_at: i64::MIN,
                 terms: Arc::new(opened.terms.clone()),
             }],
-            live: Vec::new(),
-            ended_at: None,
+            gate: Gate {
+                state: State::Draft,
+                live: Vec::new(),
+                ended_at: None,
+                conversion_days: opened
+                    .terms
+                    .attribution_window_days
+                    .saturating_add(opened.terms.replay_window_days),
+                clearing_days: opened.terms.clearing_days,
+            },
             frozen: 0,
             balances: Balances::default(),
             deposits: BTreeMap::new(),
@@ -123,7 +125,6 @@ impl Campaign {
             claims: BTreeMap::new(),
             units: Units::default(),
             fold: Fold::new(opened.terms.budget),
-            last_fact: 1,
         }
     }
 
@@ -197,11 +198,6 @@ impl Campaign {
         self.fold.scanned
     }
 
-    /// Position of the last entry that is not part of a rollup run.
-    pub fn last_fact(&self) -> Seq {
-        self.last_fact
-    }
-
     /// Commission and fees that no funds meet yet (over-cap demand), held at 2^53 − 1.
     pub fn unmet(&self) -> Minor {
         let waiting = self.fold.queue.iter().map(|index| self.units.get(*index).unmet());
@@ -226,37 +222,18 @@ impl Campaign {
     }
 
     /// What decides which events the campaign takes in.
-    pub fn gate(&self) -> Gate {
-        let terms = self.terms();
-        Gate {
-            state: self.state,
-            live: self.live.clone(),
-            ended_at: self.ended_at,
-            conversion_days: terms.attribution_window_days.saturating_add(terms.replay_window_days),
-            clearing_days: terms.clearing_days,
-        }
-    }
-
-    /// What [`Self::gate`] says, borrowed.
-    pub(crate) fn windows(&self) -> Windows<'_> {
-        let terms = self.terms();
-        Windows {
-            state: self.state,
-            live: &self.live,
-            ended_at: self.ended_at,
-            conversion_days: terms.attribution_window_days.saturating_add(terms.replay_window_days),
-            clearing_days: terms.clearing_days,
-        }
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Until when conversions count; none before the campaign ended.
     pub fn conversions_until(&self) -> Option<i64> {
-        self.windows().conversions_until()
+        self.gate.conversions_until()
     }
 
     /// After when the campaign may close; reversals count until then.
     pub fn closes_at(&self) -> Option<i64> {
-        self.windows().closes_at()
+        self.gate.closes_at()
     }
 
     /// Whether nothing waits for a person: no claim, hold, case or deliverable.

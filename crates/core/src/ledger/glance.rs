@@ -155,7 +155,6 @@ impl Campaign {
         let rate = self.rate_at(no, event_type, click_at);
         self.count_taken(no);
         self.head = seq;
-        self.last_fact = seq;
         self.enrollment_mut(no).n = n;
         let taken = TakenIn { enrollment: no, at, order, rate, held: false };
         self.pend(seq, Scan::Conversion(taken), false);

@@ -20,7 +20,8 @@ impl Campaign {
 
     /// Whether the campaign has ended and every period is over.
     pub(crate) fn is_closing(&self) -> bool {
-        self.state == State::Completed && self.closes_at().is_some_and(|closes| self.at > closes)
+        self.gate.state == State::Completed
+            && self.closes_at().is_some_and(|closes| self.at > closes)
     }
 
     /// Whether what is left may go back at `at`: the campaign is cancelled or closed, or its close
@@ -29,7 +30,7 @@ impl Campaign {
         if self.frozen > 0 {
             return false;
         }
-        match self.state {
+        match self.gate.state {
             State::Cancelled | State::PaidOut => true,
             State::Completed => {
                 self.closes_at().is_some_and(|closes| at > closes)
@@ -58,7 +59,7 @@ impl Campaign {
 
     /// Where it stands.
     pub fn state(&self) -> State {
-        self.state
+        self.gate.state
     }
 
     /// Position of the last entry.
@@ -78,7 +79,7 @@ impl Campaign {
 
     /// When it was completed, milliseconds.
     pub fn ended_at(&self) -> Option<i64> {
-        self.ended_at
+        self.gate.ended_at
     }
 
     /// Open cases: while there are any, no accrual, no enrollment, no refund.

@@ -250,7 +250,7 @@ impl History {
             assert_eq!(projections.head.tree, ledger.tree(), "INV-14");
             assert_eq!(projections.head.seq, ledger.state.head());
             assert_eq!(projections.head.command_seq, ledger.command_seq);
-            assert_eq!(projections.head.gate, ledger.state.gate());
+            assert_eq!(projections.head.gate, *ledger.state.gate());
             assert_eq!(projections.head.confirmed, ledger.state.confirmed_budget());
             let mut balances = projections.balances;
             balances.retain(|row| !row.debit.is_zero());

@@ -68,7 +68,7 @@ fn audit(directory: &Path) -> Vec<sponsorhub_core::merkle::Hash> {
     let state = state.expect("an opening entry");
     assert_eq!(projections.head.seq, state.head(), "INV-6");
     assert_eq!(projections.head.tree.root, frontier.root(), "INV-14");
-    assert_eq!(projections.head.gate, state.gate());
+    assert_eq!(projections.head.gate, *state.gate());
     for row in &projections.balances {
         let balance = match row.enrollment {
             Some(no) => state.balances().of(row.account, no),

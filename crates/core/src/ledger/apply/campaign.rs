@@ -23,7 +23,8 @@ impl Campaign {
         if let Some(field) = self.terms().frozen_difference(&body.terms) {
             return Err(LedgerError::Terms(field));
         }
-        let open = matches!(self.state, State::Draft | State::Funded | State::Live | State::Paused);
+        let open =
+            matches!(self.gate.state, State::Draft | State::Funded | State::Live | State::Paused);
         if !open || body.terms.budget < self.terms().budget {
             return Err(LedgerError::Terms("budget"));
         }
@@ -43,25 +44,20 @@ impl Campaign {
         step: &mut Step,
         body: &CampaignStateChanged,
     ) -> Result<Applied, LedgerError> {
-        if !self.state.may_become(body.to) {
-            return Err(LedgerError::Edge { from: self.state, to: body.to });
+        if !self.gate.state.may_become(body.to) {
+            return Err(LedgerError::Edge { from: self.gate.state, to: body.to });
         }
         let (confirmed, budget) = (self.confirmed_budget(), self.terms().budget);
-        let gated = self.state == State::Funded && body.to == State::Live;
+        let gated = self.gate.state == State::Funded && body.to == State::Live;
         if (gated || body.to == State::Funded) && (confirmed < budget || self.frozen > 0) {
             return Err(LedgerError::Unfunded { confirmed, budget });
         }
-        if let Some((_, until @ None)) = self.live.last_mut() {
-            *until = Some(self.at);
-        }
         match body.to {
-            State::Live => self.live.push((self.at, None)),
-            State::Completed => self.ended_at = Some(self.at),
             State::Cancelled => self.caught_up(step)?,
             State::PaidOut => self.closable(step)?,
-            State::Draft | State::Funded | State::Paused => {}
+            State::Draft | State::Funded | State::Live | State::Paused | State::Completed => {}
         }
-        self.state = body.to;
+        self.gate.apply(self.at, body.to);
         Ok(Applied::Fact(if body.to.is_terminal() { Effect::Lapse } else { Effect::Neutral }))
     }
 

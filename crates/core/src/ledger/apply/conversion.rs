@@ -43,8 +43,7 @@ impl Campaign {
         click_at: i64,
     ) -> Result<(), LedgerError> {
         let member = self.enrollment(no).membership();
-        let view = self.windows();
-        let checked = view.check_conversion(member, click_at, self.at);
+        let checked = self.gate.check_conversion(member, click_at, self.at);
         checked.map_err(|_| LedgerError::NotCredited { click_at })
     }
 

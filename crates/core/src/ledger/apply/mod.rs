@@ -112,7 +112,6 @@ impl Campaign {
                 Scan::Fact { funds: -postings.change(Account::CampaignFunds), effect }
             }
         };
-        self.last_fact = seq;
         self.pend(seq, scan, step.caught_up);
         Ok(postings)
     }

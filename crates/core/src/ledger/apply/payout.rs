@@ -122,7 +122,7 @@ impl Campaign {
 
     pub(super) fn payout_unclaimed(&mut self, step: &mut Step) -> Result<Applied, LedgerError> {
         self.caught_up(step)?;
-        if self.state != State::Cancelled && !self.is_closing() {
+        if self.gate.state != State::Cancelled && !self.is_closing() {
             return Err(missing("closing campaign at entry", step.seq));
         }
         let no = step.whose()?;
@@ -173,7 +173,7 @@ impl Campaign {
     fn money_back(&mut self, step: &mut Step, seq: Seq, from: Account) -> Result<(), LedgerError> {
         let payout = self.payouts.get(&seq).expect("its state was just changed").clone();
         let no = payout.enrollment;
-        if payout.source == PayoutSource::Unclaimed || self.state == State::PaidOut {
+        if payout.source == PayoutSource::Unclaimed || self.gate.state == State::PaidOut {
             step.debit(from, payout.amount);
             step.credit(Account::Unclaimed, payout.amount);
             self.enrollment_mut(no).unclaimed_left += payout.amount;

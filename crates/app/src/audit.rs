@@ -8,7 +8,7 @@
 //! It reads while a server writes: the projections are read at one moment, entries up to that
 //! moment are read page by page and never change. Pages are decoded on several threads and folded
 //! on one. In memory it keeps a few pages and the folded state of the campaign that it is at, which
-//! is some 200 bytes for each of its conversions; campaigns are audited one after the other.
+//! grows with its conversions; campaigns are audited one after the other.
 
 mod compare;
 
@@ -17,6 +17,7 @@ mod page;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use sponsorhub_core::conversion::Event;
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::error::LedgerError;
@@ -24,7 +25,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::merkle::{Tile, TileWriter};
 use sponsorhub_store::{Reader, StoreError};
 
-use page::{Checked, Page, Share, composite_key, half};
+use page::{Checked, Page, Share, half};
 
 /// Opens a reader of its own for a thread.
 pub type OpenReader<'a> = &'a (dyn Fn() -> Result<Box<dyn Reader>, StoreError> + Sync);
@@ -64,7 +65,7 @@ impl Finding {
 pub struct CampaignReport {
     /// Which.
     pub campaign: String,
-    /// Entries that were found right, from the first on.
+    /// Entries that were looked at before the audit ended, from the first on.
     pub entries: u64,
     /// The state that they fold into.
     pub state: Option<&'static str>,
@@ -223,7 +224,8 @@ impl Replay<'_> {
         for from in (1..=head).step_by(as_index(PAGE)) {
             let (id, page) = (self.id, as_index(PAGE));
             self.reader.scan(id, from, page, &mut |row| {
-                let key = Entry::decode(row.bytes).ok().and_then(|e| composite_key(&e.body));
+                let event = Entry::decode(row.bytes).ok().and_then(|entry| Event::of(&entry.body));
+                let key = event.map(|event| event.key);
                 let suspect = key.filter(|key| repeated.contains(&half(*key)));
                 if row.seq <= head && suspect.is_some_and(|key| !seen.insert(key)) {
                     second.get_or_insert(row.seq);

@@ -2,8 +2,9 @@
 //! looks at the campaign's state. Whether the artifact is authentic is decided before.
 
 use crate::campaign::state::State;
-use crate::ids::{EnrollmentId, Seq};
+use crate::ids::{CompositeKey, EnrollmentId, Fingerprint, Seq};
 use crate::ledger::draft::Draft;
+use crate::ledger::event::conversion::{ConversionReversed, Taken};
 use crate::ledger::folded::Campaign;
 use crate::ledger::kind::Body;
 use crate::ledger::records::Reversed;
@@ -147,20 +148,42 @@ pub fn check_reversed_amount(
     need(fits, Refusal::Field { field: "amount", fix })
 }
 
-/// Whether the amount of an event may enter a ledger.
-///
-/// # Errors
-/// [`Refusal::Field`] unless it is 0 to 10^11 minor units.
-pub fn check_order(body: &Body) -> Result<(), Refusal> {
-    let amount = match body {
-        Body::ConversionAccepted(accepted) => accepted.0.amount,
-        Body::ConversionHeld(held) => held.taken.amount,
-        Body::ConversionRejected(rejected) => rejected.taken.amount,
-        Body::ConversionReversed(reversed) => reversed.amount,
-        _ => return Ok(()),
-    };
-    let fix = "0 to 10^11 minor units";
-    need(amount.is_amount(), Refusal::Field { field: "amount", fix })
+/// What every event of the intake has, whichever kind it became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The order amount; of a reversal, what it takes back.
+    pub amount: Minor,
+    /// The key under which it enters once (INV-4).
+    pub key: CompositeKey,
+    /// Tells a repeated delivery from other content under the same key.
+    pub fingerprint: Fingerprint,
+}
+
+impl Event {
+    /// The event in a body; none for what commands append.
+    pub fn of(body: &Body) -> Option<Self> {
+        let taken = match body {
+            Body::ConversionAccepted(accepted) => &accepted.0,
+            Body::ConversionHeld(held) => &held.taken,
+            Body::ConversionRejected(rejected) => &rejected.taken,
+            Body::ConversionReversed(reversed) => {
+                let ConversionReversed { amount, key, fingerprint, .. } = *reversed;
+                return Some(Self { amount, key, fingerprint });
+            }
+            _ => return None,
+        };
+        let Taken { amount, key, fingerprint, .. } = *taken;
+        Some(Self { amount, key, fingerprint })
+    }
+
+    /// Whether it may enter a ledger.
+    ///
+    /// # Errors
+    /// [`Refusal::Field`] unless the amount is 0 to 10^11 minor units.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let fix = "0 to 10^11 minor units";
+        need(self.amount.is_amount(), Refusal::Field { field: "amount", fix })
+    }
 }
 
 impl Campaign {
@@ -201,7 +224,9 @@ impl Draft {
     /// # Errors
     /// [`Refusal`] as the checks say; [`Refusal::Field`] for a body of another kind.
     pub fn take_in(&mut self, id: EnrollmentId, body: Body) -> Result<Seq, Refusal> {
-        check_order(&body)?;
+        if let Some(event) = Event::of(&body) {
+            event.check()?;
+        }
         let (campaign, now) = (self.campaign(), self.now());
         match &body {
             Body::ConversionAccepted(accepted) => {

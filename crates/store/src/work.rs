@@ -1,7 +1,7 @@
 //! What is handed to a store, and what it answers.
 
 use sponsorhub_core::campaign::state::State;
-use sponsorhub_core::conversion::{Gate, check_order};
+use sponsorhub_core::conversion::{Event, Gate};
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt, Seq};
 use sponsorhub_core::ledger::draft::{Draft, Drafted};
 use sponsorhub_core::ledger::entry::{EntryError, Rendered};
@@ -60,10 +60,11 @@ impl Intake {
         body: &Body,
         salt: Salt,
     ) -> Result<Self, IntakeError> {
-        let facts = event_facts(body).ok_or(IntakeError::NotAnEvent(body.kind()))?;
-        check_order(body)?;
+        let event = Event::of(body).ok_or(IntakeError::NotAnEvent(body.kind()))?;
+        event.check()?;
         let rendered = Rendered::new(campaign, Some(enrollment), body, salt)?;
-        let EventFacts { amount, key, fingerprint, check } = facts;
+        let Event { amount, key, fingerprint } = event;
+        let check = IntakeCheck::of(body);
         let click = None;
         Ok(Self { campaign, enrollment, rendered, amount, key, fingerprint, click, check })
     }
@@ -102,37 +103,6 @@ impl Intake {
 /// Why a second conversion of a click is rejected.
 pub const CLICK_ALREADY_USED: &str = "click_already_used";
 
-pub(crate) struct EventFacts {
-    pub(crate) amount: Minor,
-    pub(crate) key: CompositeKey,
-    pub(crate) fingerprint: Fingerprint,
-    pub(crate) check: IntakeCheck,
-}
-
-/// What the writer must know of an event; none for the entries of commands.
-pub(crate) fn event_facts(body: &Body) -> Option<EventFacts> {
-    let of = |taken: &Taken, check| EventFacts {
-        amount: taken.amount,
-        key: taken.key,
-        fingerprint: taken.fingerprint,
-        check,
-    };
-    let conversion =
-        |taken: &Taken| of(taken, IntakeCheck::Conversion { click_at: taken.click_at });
-    match body {
-        Body::ConversionAccepted(accepted) => Some(conversion(&accepted.0)),
-        Body::ConversionHeld(held) => Some(conversion(&held.taken)),
-        Body::ConversionRejected(rejected) => Some(of(&rejected.taken, IntakeCheck::Enrolled)),
-        Body::ConversionReversed(reversed) => Some(EventFacts {
-            amount: reversed.amount,
-            key: reversed.key,
-            fingerprint: reversed.fingerprint,
-            check: IntakeCheck::Reversal { conversion: reversed.conversion },
-        }),
-        _ => None,
-    }
-}
-
 /// Which rule of the core decides whether an event is taken in at the time of its append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntakeCheck {
@@ -148,6 +118,21 @@ pub(crate) enum IntakeCheck {
     },
     /// Nothing but a known enrollment: a rejected conversion.
     Enrolled,
+}
+
+impl IntakeCheck {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::ConversionAccepted(accepted) => {
+                Self::Conversion { click_at: accepted.0.click_at }
+            }
+            Body::ConversionHeld(held) => Self::Conversion { click_at: held.taken.click_at },
+            Body::ConversionReversed(reversed) => {
+                Self::Reversal { conversion: reversed.conversion }
+            }
+            _ => Self::Enrolled,
+        }
+    }
 }
 
 /// What became of an event that was handed in.

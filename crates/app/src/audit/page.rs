@@ -2,11 +2,10 @@
 
 use std::sync::mpsc::SyncSender;
 
+use sponsorhub_core::conversion::Event;
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::entry::Entry;
-use sponsorhub_core::ledger::kind::Body;
 use sponsorhub_core::merkle::{Hash, leaf_hash};
-use sponsorhub_core::money::Minor;
 use sponsorhub_store::store::EntryRow;
 use sponsorhub_store::{Reader, StoreError};
 
@@ -98,8 +97,8 @@ fn missing_key(
     reader.keys(campaign, from, to, &mut |key, seq| stored.push((seq, key)))?;
     stored.sort_unstable();
     let unknown = page.checked.iter().position(|checked| {
-        let key = composite_key(&checked.entry.body);
-        key.is_some_and(|key| stored.binary_search(&(checked.entry.seq, key)).is_err())
+        let event = Event::of(&checked.entry.body);
+        event.is_some_and(|e| stored.binary_search(&(checked.entry.seq, e.key)).is_err())
     });
     if let Some(index) = unknown {
         page.checked.truncate(index);
@@ -108,17 +107,6 @@ fn missing_key(
         page.finding = Some(Finding::at("key", seq, detail));
     }
     Ok(())
-}
-
-/// The key under which an event entered.
-pub(super) fn composite_key(body: &Body) -> Option<CompositeKey> {
-    match body {
-        Body::ConversionAccepted(accepted) => Some(accepted.0.key),
-        Body::ConversionHeld(held) => Some(held.taken.key),
-        Body::ConversionRejected(rejected) => Some(rejected.taken.key),
-        Body::ConversionReversed(reversed) => Some(reversed.key),
-        _ => None,
-    }
 }
 
 /// Half of a key tells two keys apart as well as needed: equal halves are looked at again.
@@ -133,32 +121,22 @@ fn check(row: &EntryRow<'_>, next: Seq) -> Result<Checked, Finding> {
     }
     let entry =
         Entry::decode(row.bytes).map_err(|error| Finding::at("entry", next, error.to_string()))?;
+    let event = Event::of(&entry.body);
     let columns = [
         ("pos", entry.seq == row.seq),
         ("at_ms", entry.at == row.at),
         ("kind", entry.body.kind() == row.kind),
         ("n", entry.enrollment.map(|(_, n)| n) == row.enrollment.map(|(_, n)| n)),
-        ("amount_minor", amount(&entry.body) == row.amount),
+        ("amount_minor", event.map(|event| event.amount) == row.amount),
     ];
     if let Some((column, _)) = columns.into_iter().find(|(_, same)| !same) {
         let detail = format!("the column `{column}` and the entry's bytes differ");
         return Err(Finding::at("columns", next, detail));
     }
     Ok(Checked {
-        key: composite_key(&entry.body).map(half),
+        key: event.map(|event| half(event.key)),
         leaf: leaf_hash(row.bytes),
         enrollment_no: row.enrollment.map(|(no, _)| no),
         entry,
     })
-}
-
-/// What the column `amount_minor` holds: the order amount, or what a reversal takes back.
-fn amount(body: &Body) -> Option<Minor> {
-    match body {
-        Body::ConversionAccepted(accepted) => Some(accepted.0.amount),
-        Body::ConversionHeld(held) => Some(held.taken.amount),
-        Body::ConversionRejected(rejected) => Some(rejected.taken.amount),
-        Body::ConversionReversed(reversed) => Some(reversed.amount),
-        _ => None,
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::OptionalExtension as _;
-use sponsorhub_core::conversion::check_reversed_amount;
+use sponsorhub_core::conversion::{Event, check_reversed_amount};
 use sponsorhub_core::ids::{CompositeKey, EnrollmentNo, Fingerprint, Seq};
 use sponsorhub_core::ledger::entry::{Entry, Rendered};
 use sponsorhub_core::ledger::kind::Kind;
@@ -21,7 +21,6 @@ use super::sequencer::Sequencer;
 use crate::error::StoreError;
 use crate::work::{
     Appended, Expectation, Intake, IntakeCheck, Outcome, Prepared, Submission, Submitted, Tree,
-    event_facts,
 };
 
 /// An answer that waits for the commit.
@@ -176,7 +175,7 @@ impl Sequencer {
     fn fingerprint(&self, ledger: &Ledger, seq: Seq) -> Result<Fingerprint, StoreError> {
         let read = |bytes: &[u8]| {
             let entry = Entry::decode(bytes).ok()?;
-            event_facts(&entry.body).map(|facts| facts.fingerprint)
+            Event::of(&entry.body).map(|event| event.fingerprint)
         };
         let fingerprint = if let Some(number) = self.batch.find(ledger.no, seq) {
             read(self.batch.bytes(number))

@@ -51,9 +51,7 @@ impl Draft {
             if self.campaign().is_refundable(self.now()) && payable.is_zero() {
                 shortage = self.plan_refunds()?;
             }
-            let mut must_be_zero = Account::ZERO_AT_CLOSE.into_iter();
-            let zero = must_be_zero.all(|account| self.campaign().balance(account).is_zero());
-            if zero && !self.campaign().has_unscanned_conversions() {
+            if self.campaign().is_settled() {
                 self.paid_out()?;
             }
         }

@@ -121,9 +121,7 @@ impl Draft {
         if base.is_positive() {
             self.catch_up()?;
             let needed = base + base.share(self.campaign().terms().platform_fee_bps);
-            let campaign = self.campaign();
-            // Demand that waits comes first, however much is free behind it.
-            let free = if campaign.has_unmet_demand() { Minor::ZERO } else { campaign.free() };
+            let free = self.campaign().free_beyond_demand();
             need(free >= needed, Refusal::Funds { needed, free })?;
         }
         let versions = self.campaign().versions.len();

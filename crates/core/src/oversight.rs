@@ -41,8 +41,7 @@ impl Draft {
             two_people(&approved_by)?;
         }
         self.catch_up()?;
-        let campaign = self.campaign();
-        let free = if campaign.has_unmet_demand() { Minor::ZERO } else { campaign.free() };
+        let free = self.campaign().free_beyond_demand();
         need(free >= sum, Refusal::Funds { needed: sum, free })?;
         let pair = AdjustmentPair::FundsToPayable;
         self.append(Some(id), Adjustment { amount: sum, approved_by, pair, reason }).map(drop)

@@ -30,11 +30,6 @@ const SETUP: Setup = Setup {
     replay_days: 1,
 };
 
-fn must(world: &mut World, at: i64, ask: Ask) {
-    let shown = format!("{ask:?}");
-    assert!(world.apply(&Op { at, ask }), "refused: {shown}");
-}
-
 fn terms() -> Terms {
     let mut terms = SETUP.terms();
     terms.rates.insert("sale".into(), Rate::Flat(vec![(0, Minor(100))]));
@@ -44,17 +39,17 @@ fn terms() -> Terms {
 /// Live under these terms, with one creator who can be paid.
 fn live(terms: Terms) -> World {
     let mut world = World::with_terms(terms);
-    must(&mut world, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+    world.must(T, Ask::Confirm { deposit: 0 });
     world.run(T, |draft| draft.enroll(enrollment_id(0), Offer::default())).expect("enrolls");
     world.enrolled = 1;
-    must(&mut world, T, Ask::Onboard { enrollment: 0 });
-    must(&mut world, T, Ask::Launch);
+    world.must(T, Ask::Onboard { enrollment: 0 });
+    world.must(T, Ask::Launch);
     world
 }
 
 fn convert(world: &mut World, at: i64) {
-    must(world, at, Ask::Convert { enrollment: 0, order: 9, click: at, held_until: None });
+    world.must(at, Ask::Convert { enrollment: 0, order: 9, click: at, held_until: None });
 }
 
 #[test]
@@ -63,38 +58,38 @@ fn a_live_campaign_pauses_when_its_funds_are_used_up_and_not_before() {
     let pause = |world: &mut World| world.run(T, Draft::pause_if_exhausted).expect("no bug");
     assert!(!pause(&mut world), "confirmed funds that no run has looked at are not used up");
     for _ in 0..10 {
-        must(&mut world, T, Ask::Rollup { upto: None });
+        world.must(T, Ask::Rollup { upto: None });
         assert!(!pause(&mut world), "{} is free", world.campaign.free());
         convert(&mut world, T);
     }
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Rollup { upto: None });
     assert!(pause(&mut world));
     assert_eq!(world.campaign.state(), State::Paused);
     let mut recording = live(terms());
     for _ in 0..11 {
         convert(&mut recording, T);
     }
-    must(&mut recording, T, Ask::Rollup { upto: None });
+    recording.must(T, Ask::Rollup { upto: None });
     assert!(!pause(&mut recording), "`record` goes on");
     let mut frozen = live(Terms { on_exhausted: OnExhausted::Pause, ..terms() });
-    must(&mut frozen, T, Ask::Disputed { deposit: 0, case: 1, amount: 5 });
-    must(&mut frozen, T, Ask::Rollup { upto: None });
+    frozen.must(T, Ask::Disputed { deposit: 0, case: 1, amount: 5 });
+    frozen.must(T, Ask::Rollup { upto: None });
     assert!(!pause(&mut frozen), "a freeze is no exhaustion");
 }
 
 #[test]
 fn a_dispute_stops_accrual_from_its_opening_to_its_close() {
     let mut world = live(terms());
-    must(&mut world, T, Ask::Disputed { deposit: 0, case: 1, amount: 1_000 });
+    world.must(T, Ask::Disputed { deposit: 0, case: 1, amount: 1_000 });
     convert(&mut world, T);
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Rollup { upto: None });
     assert_eq!(world.campaign.balance(Account::Payable), Minor(0));
     let again = world.apply(&Op { at: T, ask: Ask::Disputed { deposit: 0, case: 1, amount: 1 } });
     assert!(!again, "the case is known");
-    must(&mut world, T, Ask::Won { deposit: 0, case: 1 });
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Won { deposit: 0, case: 1 });
+    world.must(T, Ask::Rollup { upto: None });
     assert_eq!(world.campaign.balance(Account::Payable), Minor(100));
-    must(&mut world, T, Ask::Reverse { deposit: 0, case: 2, amount: 5, cause: 0, fee: 0 });
+    world.must(T, Ask::Reverse { deposit: 0, case: 2, amount: 5, cause: 0, fee: 0 });
     let seq = world.deposits[0];
     let won = world.run(T, |draft| draft.close_dispute(seq, "k2".into(), true));
     assert!(matches!(won, Err(Refusal::Thing { .. })), "won only when the money is back");
@@ -104,15 +99,15 @@ fn a_dispute_stops_accrual_from_its_opening_to_its_close() {
 fn a_draft_is_funded_when_its_last_case_closes_and_never_launches_frozen() {
     let mut world = World::with_terms(terms());
     for _ in 0..2 {
-        must(&mut world, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+        world.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
     }
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
-    must(&mut world, T, Ask::Reverse { deposit: 0, case: 1, amount: 1_000, cause: 0, fee: 0 });
-    must(&mut world, T, Ask::Confirm { deposit: 1 });
+    world.must(T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Reverse { deposit: 0, case: 1, amount: 1_000, cause: 0, fee: 0 });
+    world.must(T, Ask::Confirm { deposit: 1 });
     assert_eq!(world.campaign.state(), State::Draft);
-    must(&mut world, T, Ask::Lost { deposit: 0, case: 1 });
+    world.must(T, Ask::Lost { deposit: 0, case: 1 });
     assert_eq!(world.campaign.state(), State::Funded);
-    must(&mut world, T, Ask::Disputed { deposit: 1, case: 2, amount: 1 });
+    world.must(T, Ask::Disputed { deposit: 1, case: 2, amount: 1 });
     assert_eq!(world.run(T, Draft::launch), Err(Refusal::Frozen));
 }
 
@@ -156,31 +151,31 @@ fn inv_9_a_payment_confirms_one_deposit_of_one_campaign() {
 #[test]
 fn a_reversal_takes_no_more_from_the_fee_reserve_than_what_left() {
     let mut world = World::with_terms(Terms { budget: Minor(105), ..terms() });
-    must(&mut world, T, Ask::Expect { amount: 140, budget_part: 105 });
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
-    must(&mut world, T, Ask::Reverse { deposit: 0, case: 1, amount: 126, cause: 1, fee: 0 });
+    world.must(T, Ask::Expect { amount: 140, budget_part: 105 });
+    world.must(T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Reverse { deposit: 0, case: 1, amount: 126, cause: 1, fee: 0 });
     assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(14));
-    must(&mut world, T, Ask::Reverse { deposit: 0, case: 2, amount: 2, cause: 0, fee: 0 });
+    world.must(T, Ask::Reverse { deposit: 0, case: 2, amount: 2, cause: 0, fee: 0 });
     assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(12));
     assert_eq!(world.campaign.balance(Account::CampaignFunds), Minor(0));
-    must(&mut world, T, Ask::Won { deposit: 0, case: 2 });
+    world.must(T, Ask::Won { deposit: 0, case: 2 });
     assert_eq!(world.campaign.balance(Account::FeeReserve), Minor(14));
 }
 
 #[test]
 fn an_upheld_hold_keeps_nothing_of_what_the_creator_paid_back() {
     let mut world = live(terms());
-    must(&mut world, T, Ask::Convert { enrollment: 0, order: 100, click: T, held_until: None });
-    must(&mut world, T + DAY, Ask::Plan);
-    must(&mut world, T + DAY, Ask::Refunded { conversion: 0, amount: 50 });
+    world.must(T, Ask::Convert { enrollment: 0, order: 100, click: T, held_until: None });
+    world.must(T + DAY, Ask::Plan);
+    world.must(T + DAY, Ask::Refunded { conversion: 0, amount: 50 });
     convert(&mut world, T + DAY);
-    must(&mut world, T + DAY, Ask::Rollup { upto: None });
+    world.must(T + DAY, Ask::Rollup { upto: None });
     // The second conversion has paid the claw-back of the first, so what comes back is owed whole.
     assert_eq!(world.campaign.balance(Account::Clawback), Minor(0));
-    must(&mut world, T + DAY, Ask::CancelPayout { payout: 0 });
-    must(&mut world, T + DAY, Ask::Hold { conversion: 0, deadline: T + 2 * DAY });
+    world.must(T + DAY, Ask::CancelPayout { payout: 0 });
+    world.must(T + DAY, Ask::Hold { conversion: 0, deadline: T + 2 * DAY });
     assert_eq!(world.campaign.balance(Account::Held), Minor(100));
-    must(&mut world, T + DAY, Ask::EndHold { conversion: 0, uphold: true });
+    world.must(T + DAY, Ask::EndHold { conversion: 0, uphold: true });
     assert_eq!(world.campaign.balance(Account::Held), Minor(0));
     assert_eq!(world.campaign.balance(Account::Payable), Minor(100));
 }
@@ -205,7 +200,7 @@ fn a_cut_needs_its_notice_however_it_is_made() {
         cut(&mut next);
         world.run(T + DAY, |draft| draft.set_terms(next)).expect("set");
         // A change of something else meanwhile does not shorten the notice.
-        must(&mut world, T + 2 * DAY, Ask::Budget { budget: 2_000 });
+        world.must(T + 2 * DAY, Ask::Budget { budget: 2_000 });
         assert_eq!(rate_at(&world, T + 7 * DAY), flat, "{name}");
         assert_ne!(rate_at(&world, T + 10 * DAY), flat, "{name}");
     }
@@ -232,8 +227,8 @@ fn own_rates_stand_alone_and_the_accepted_version_is_the_least() {
 fn an_end_lies_ahead_and_within_24_months() {
     for ends_at in [T, T + 732 * DAY] {
         let mut world = World::with_terms(Terms { ends_at, ..terms() });
-        must(&mut world, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
-        must(&mut world, T, Ask::Confirm { deposit: 0 });
+        world.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+        world.must(T, Ask::Confirm { deposit: 0 });
         let refused = world.run(T, Draft::launch);
         assert!(matches!(refused, Err(Refusal::Field { field: "terms.ends_at", .. })));
     }
@@ -271,18 +266,18 @@ fn payouts_wait_for_their_interval_and_their_deposits_next_day() {
     let mut world = live(Terms { payout_every_days: 30, ..terms() });
     for day in 0..3 {
         convert(&mut world, T + day * DAY);
-        must(&mut world, T + (day + 1) * DAY, Ask::Plan);
+        world.must(T + (day + 1) * DAY, Ask::Plan);
     }
     assert_eq!(world.payouts.len(), 1, "the rest waits for the interval");
-    must(&mut world, T + 31 * DAY, Ask::Plan);
+    world.must(T + 31 * DAY, Ask::Plan);
     assert_eq!(world.payouts.len(), 2);
     let mut world = live(terms());
     convert(&mut world, T);
-    must(&mut world, T + DAY, Ask::Plan);
+    world.must(T + DAY, Ask::Plan);
     convert(&mut world, T + DAY);
-    must(&mut world, T + 2 * DAY, Ask::Adjust { enrollment: 0, amount: 5 });
-    must(&mut world, T + 2 * DAY, Ask::Plan);
-    must(&mut world, T + 2 * DAY, Ask::Adjust { enrollment: 0, amount: 5 });
+    world.must(T + 2 * DAY, Ask::Adjust { enrollment: 0, amount: 5 });
+    world.must(T + 2 * DAY, Ask::Plan);
+    world.must(T + 2 * DAY, Ask::Adjust { enrollment: 0, amount: 5 });
     let payable = world.is_payable();
     let short = world.run(T + 2 * DAY, |draft| draft.plan_payouts(&payable, false));
     assert_eq!(short, Ok(Minor(0)), "tomorrow the deposit backs it: no shortage");
@@ -292,8 +287,8 @@ fn payouts_wait_for_their_interval_and_their_deposits_next_day() {
 #[test]
 fn an_unlocked_base_stays_earned_when_the_campaign_is_cancelled() {
     let mut world = World::with_terms(terms());
-    must(&mut world, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+    world.must(T, Ask::Confirm { deposit: 0 });
     for number in 0..2 {
         let (base, base_unlock) = (Minor(300), Some(BaseUnlock::Deliverable));
         let offer = Offer { base, base_unlock, ..Offer::default() };
@@ -301,7 +296,7 @@ fn an_unlocked_base_stays_earned_when_the_campaign_is_cancelled() {
         world.run(T, |draft| draft.submit_deliverable(enrollment_id(number))).expect("submits");
     }
     world.run(T, |draft| draft.judge_deliverable(enrollment_id(0), None)).expect("accepts");
-    must(&mut world, T, Ask::Cancel);
+    world.must(T, Ask::Cancel);
     let judged = world.run(T, |draft| draft.judge_deliverable(enrollment_id(1), None));
     assert!(matches!(judged, Err(Refusal::State { .. })));
     assert_eq!(world.campaign.balance(Account::Unclaimed), Minor(300));
@@ -320,9 +315,9 @@ fn silence_of_seven_days_accepts_a_deliverable() {
         Offer { base: Minor(300), base_unlock: Some(BaseUnlock::Deliverable), ..Offer::default() };
     world.run(T, |draft| draft.enroll(enrollment_id(1), offer)).expect("enrolls");
     world.run(T, |draft| draft.submit_deliverable(enrollment_id(1))).expect("submits");
-    must(&mut world, T + 7 * DAY - 1, Ask::Bases);
+    world.must(T + 7 * DAY - 1, Ask::Bases);
     assert_eq!(world.campaign.balance(Account::BaseReserve), Minor(300));
-    must(&mut world, T + 7 * DAY, Ask::Bases);
+    world.must(T + 7 * DAY, Ask::Bases);
     assert_eq!(world.campaign.balance(Account::BaseReserve), Minor(0));
     assert_eq!(world.campaign.balance(Account::Payable), Minor(300));
 }
@@ -331,7 +326,7 @@ fn silence_of_seven_days_accepts_a_deliverable() {
 fn neither_holds_nor_claims_put_the_close_off_for_ever() {
     let mut world = live(terms());
     convert(&mut world, T);
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Rollup { upto: None });
     let conversion = world.conversions[0].expect("taken in");
     let hold = |world: &mut World, at, deadline| {
         world.run(at, |draft| draft.place_hold(conversion, deadline, "doubt".into()))
@@ -341,17 +336,17 @@ fn neither_holds_nor_claims_put_the_close_off_for_ever() {
     assert_eq!(hold(&mut world, T, T + 7 * DAY), Ok(()));
     let end = world.run(T, |draft| draft.end_hold(conversion, HoldDecision::Release));
     assert_eq!(end, Ok(()));
-    must(&mut world, T, Ask::OpenClaim { enrollment: 0 });
-    must(&mut world, T, Ask::Complete);
+    world.must(T, Ask::OpenClaim { enrollment: 0 });
+    world.must(T, Ask::Complete);
     let late = T + 3 * DAY;
     assert!(matches!(hold(&mut world, late, late), Err(Refusal::State { .. })));
     let claim = world.run(late, |draft| draft.open_claim(enrollment_id(0), "late".into()));
     assert!(matches!(claim, Err(Refusal::State { .. })));
-    must(&mut world, late, Ask::Close);
+    world.must(late, Ask::Close);
     assert_eq!(world.campaign.state(), State::Completed, "an open claim is answered first");
     let open = world.claims[0];
     world.run(late, |draft| draft.end_claim(open, ClaimEnd::Expired)).expect("expires");
-    must(&mut world, late, Ask::Close);
+    world.must(late, Ask::Close);
     assert!(world.refunds.len() == 1);
 }
 
@@ -369,7 +364,7 @@ fn people_limits_hold() {
     let funds = adjust(&mut world, 10_001, &["ann", "ben"]);
     assert_eq!(funds, Err(Refusal::Funds { needed: Minor(10_001), free: Minor(1_000) }));
     assert_eq!(adjust(&mut world, 10, &["ann"]), Ok(()));
-    must(&mut world, T, Ask::Disputed { deposit: 0, case: 1, amount: 1 });
+    world.must(T, Ask::Disputed { deposit: 0, case: 1, amount: 1 });
     assert_eq!(adjust(&mut world, 10, &["ann"]), Err(Refusal::Frozen));
 }
 
@@ -377,10 +372,10 @@ fn people_limits_hold() {
 fn inv_3_an_outcome_names_its_attempt() {
     let mut world = live(terms());
     convert(&mut world, T);
-    must(&mut world, T + DAY, Ask::Plan);
-    must(&mut world, T + DAY, Ask::Attempt { payout: 0 });
-    must(&mut world, T + DAY, Ask::Outcome { payout: 0, what: 1 });
-    must(&mut world, T + DAY, Ask::Attempt { payout: 0 });
+    world.must(T + DAY, Ask::Plan);
+    world.must(T + DAY, Ask::Attempt { payout: 0 });
+    world.must(T + DAY, Ask::Outcome { payout: 0, what: 1 });
+    world.must(T + DAY, Ask::Attempt { payout: 0 });
     let payout = world.payouts[0];
     for outcome in [Outcome::Failed("late".into()), Outcome::Paid("tr".into())] {
         let late = world.run(T + DAY, |draft| draft.record_outcome(payout, 1, outcome));
@@ -399,7 +394,7 @@ fn what_is_taken_in_is_in_range_and_in_its_windows() {
         let refused = take(&mut world, T, amount);
         assert!(matches!(refused, Err(Refusal::Field { field: "amount", .. })));
     }
-    must(&mut world, T, Ask::Complete);
+    world.must(T, Ask::Complete);
     let reason = "declared_bot".to_owned();
     let rejected = ConversionRejected { reason, taken: taken(2, 5, T) };
     let late = world.run(T + 30 * DAY, |draft| draft.take_in(enrollment_id(0), rejected.into()));

@@ -22,7 +22,7 @@ use sponsorhub_core::ledger::posting::Postings;
 use sponsorhub_core::merkle::{Frontier, leaf_hash};
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::oversight::ClaimEnd;
-use world::op::{Ask, Op};
+use world::op::Ask;
 use world::{DAY, T, World, enrollment_id, taken};
 
 const HOUR: i64 = 3_600_000;
@@ -40,8 +40,7 @@ struct Story(World);
 
 impl Story {
     fn ask(&mut self, at: i64, ask: Ask) {
-        let shown = format!("{ask:?}");
-        assert!(self.0.apply(&Op { at, ask }), "refused: {shown}");
+        self.0.must(at, ask);
     }
 
     fn convert(&mut self, at: i64, enrollment: usize, order: i64, held_until: Option<i64>) {
@@ -341,7 +340,7 @@ fn replay(lines: &[Vec<u8>]) -> Option<()> {
 }
 
 #[test]
-#[ignore = "writes golden/v1, once"]
+#[ignore = "writes golden/v1, once: cargo test -p sponsorhub-core --test golden record -- --ignored"]
 fn record() {
     let folder = folder();
     assert!(!folder.join("ledger.jsonl").exists(), "golden files are frozen; see the module head");

@@ -31,7 +31,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::glance::Glance;
 use sponsorhub_core::ledger::kind::Body;
 use sponsorhub_core::money::{Currency, Minor};
-use world::op::{Ask, Op, Pay, Unlock};
+use world::op::{Ask, Pay, Unlock};
 use world::{CAMPAIGN, DAY, Setup, T, World, enrollment_id, taken};
 
 const SETUP: Setup = Setup {
@@ -44,25 +44,20 @@ const SETUP: Setup = Setup {
     replay_days: 1,
 };
 
-fn must(world: &mut World, at: i64, ask: Ask) {
-    let shown = format!("{ask:?}");
-    assert!(world.apply(&Op { at, ask }), "refused: {shown}");
-}
-
 /// Live, with two creators at a flat 100 and one scanned conversion of the first.
 fn earning() -> World {
     let mut world = World::new(&SETUP);
-    must(&mut world, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
-    must(&mut world, T, Ask::Launch);
+    world.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+    world.must(T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Launch);
     for enrollment in 0..2 {
         let pay = Pay { flat: true, tiers: vec![(0, 100)] };
         let unlock = Unlock::Deliverable;
-        must(&mut world, T, Ask::Enroll { pay, cap: None, base: 0, unlock });
-        must(&mut world, T, Ask::Onboard { enrollment });
+        world.must(T, Ask::Enroll { pay, cap: None, base: 0, unlock });
+        world.must(T, Ask::Onboard { enrollment });
     }
-    must(&mut world, T, Ask::Convert { enrollment: 0, order: 9, click: T, held_until: None });
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Convert { enrollment: 0, order: 9, click: T, held_until: None });
+    world.must(T, Ask::Rollup { upto: None });
     world
 }
 
@@ -104,9 +99,9 @@ fn inv_9_no_state_without_its_funds() {
     let edge = LedgerError::Edge { from: State::Draft, to: State::Live };
     assert_eq!(forge(&empty, T, None, to(State::Live)), Err(edge));
     let mut raised = World::new(&SETUP);
-    must(&mut raised, T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
-    must(&mut raised, T, Ask::Confirm { deposit: 0 });
-    must(&mut raised, T, Ask::Budget { budget: 2_000 });
+    raised.must(T, Ask::Expect { amount: 1_000, budget_part: 1_000 });
+    raised.must(T, Ask::Confirm { deposit: 0 });
+    raised.must(T, Ask::Budget { budget: 2_000 });
     let short = Err(LedgerError::Unfunded { confirmed: Minor(1_000), budget: Minor(2_000) });
     assert_eq!(forge(&raised.campaign, T, None, to(State::Live)), short);
 }
@@ -114,7 +109,7 @@ fn inv_9_no_state_without_its_funds() {
 #[test]
 fn inv_12_no_close_with_money_inside_or_before_its_time() {
     let mut world = earning();
-    must(&mut world, T, Ask::Complete);
+    world.must(T, Ask::Complete);
     for at in [T, T + 90 * DAY] {
         assert!(is_reference(&forge(&world.campaign, at, None, to(State::PaidOut))), "{at}");
     }
@@ -198,7 +193,7 @@ fn inv_10_no_payout_of_what_is_not_matured_or_not_theirs_or_not_backed() {
     assert_eq!(unbacked, Err(LedgerError::Deposit(deposit + 90)));
     let beyond = forge(&world.campaign, late, Some(0), planned(1_001, 20_009, deposit));
     assert_eq!(beyond, Err(LedgerError::Deposit(deposit)));
-    must(&mut world, late, Ask::Plan);
+    world.must(late, Ask::Plan);
     let payout = world.payouts[0];
     let attempted = |attempt| DisbursementAttempted { attempt, key: "k".into(), payout };
     assert!(is_reference(&forge(&world.campaign, late, Some(0), attempted(2))));
@@ -211,10 +206,10 @@ fn inv_10_no_payout_of_what_is_not_matured_or_not_theirs_or_not_backed() {
 fn inv_3_what_is_heard_late_of_an_earlier_attempt_changes_nothing() {
     let mut world = earning();
     let at = T + 9 * DAY;
-    must(&mut world, at, Ask::Plan);
-    must(&mut world, at, Ask::Attempt { payout: 0 });
-    must(&mut world, at, Ask::Outcome { payout: 0, what: 1 });
-    must(&mut world, at, Ask::Attempt { payout: 0 });
+    world.must(at, Ask::Plan);
+    world.must(at, Ask::Attempt { payout: 0 });
+    world.must(at, Ask::Outcome { payout: 0, what: 1 });
+    world.must(at, Ask::Attempt { payout: 0 });
     let payout = world.payouts[0];
     let failed = DisbursementFailed { attempt: 1, code: "late".into(), payout };
     assert!(is_reference(&forge(&world.campaign, at, Some(0), failed)));
@@ -237,8 +232,8 @@ fn money_leaves_only_when_its_time_has_come() {
         assert!(is_reference(&forge(&world.campaign, T, whose, body)), "{pair:?} while live");
     }
     let mut closing = earning();
-    must(&mut closing, T, Ask::Complete);
-    must(&mut closing, T + 90 * DAY, Ask::Rollup { upto: None });
+    closing.must(T, Ask::Complete);
+    closing.must(T + 90 * DAY, Ask::Rollup { upto: None });
     let above = RefundPlanned { amount: Minor(1_001), deposit };
     let refused = forge(&closing.campaign, T + 90 * DAY, None, above);
     assert_eq!(refused, Err(LedgerError::Deposit(deposit)));
@@ -320,7 +315,7 @@ fn deposits_are_of_the_campaigns_currency_and_mode_and_cases_of_their_deposit() 
     };
     let beyond = forge(campaign, T, None, reversed(1_001));
     assert_eq!(beyond, Err(LedgerError::Deposit(deposit)));
-    must(&mut world, T, Ask::Reverse { deposit: 0, case: 1, amount: 100, cause: 0, fee: 0 });
+    world.must(T, Ask::Reverse { deposit: 0, case: 1, amount: 100, cause: 0, fee: 0 });
     let closed = |case: &str, outcome| DepositDisputeClosed { case: case.into(), deposit, outcome };
     let campaign = &world.campaign;
     assert!(
@@ -339,7 +334,7 @@ fn a_base_moves_only_as_its_condition_says() {
     let offer =
         Offer { base: Minor(300), base_unlock: Some(BaseUnlock::Deliverable), ..Offer::default() };
     world.run(T, |draft: &mut Draft| draft.enroll(enrollment_id(2), offer)).expect("enrolls");
-    must(&mut world, T, Ask::Rollup { upto: None });
+    world.must(T, Ask::Rollup { upto: None });
     assert!(is_reference(&forge(&world.campaign, T, Some(2), BaseEarned {})), "not unlocked");
     assert!(is_reference(&forge(&world.campaign, T, Some(2), BaseReleased {})), "still possible");
     world.run(T, |draft| draft.submit_deliverable(enrollment_id(2))).expect("submits");
@@ -366,14 +361,14 @@ fn inv_8_holds_reversals_and_claims_are_of_their_own_creator_and_fit() {
     assert_eq!(forge(campaign, T, Some(1), reversed(9)), Err(LedgerError::Enrollment));
     let beyond = forge(campaign, T, Some(0), reversed(10));
     assert_eq!(beyond, Err(LedgerError::Reversed(conversion)));
-    must(&mut world, T, Ask::OpenClaim { enrollment: 0 });
+    world.must(T, Ask::OpenClaim { enrollment: 0 });
     let answered = ClaimAnswered { answer: "x".into(), claim: world.claims[0] };
     assert_eq!(forge(&world.campaign, T, Some(1), answered), Err(LedgerError::Enrollment));
-    must(&mut world, T, Ask::Refunded { conversion: 0, amount: 9 });
+    world.must(T, Ask::Refunded { conversion: 0, amount: 9 });
     let again = forge(&world.campaign, T, Some(0), reversed(0));
     assert_eq!(again, Err(LedgerError::Reversed(conversion)));
     let mut planned = earning();
-    must(&mut planned, T + 9 * DAY, Ask::Plan);
+    planned.must(T + 9 * DAY, Ask::Plan);
     assert!(is_reference(&forge(&planned.campaign, T + 9 * DAY, Some(0), hold)), "planned");
 }
 
@@ -381,7 +376,7 @@ fn inv_8_holds_reversals_and_claims_are_of_their_own_creator_and_fit() {
 fn a_run_says_what_the_fold_computes_and_is_closed_before_anything_else() {
     let mut world = earning();
     for enrollment in [0, 1] {
-        must(&mut world, T, Ask::Convert { enrollment, order: 9, click: T, held_until: None });
+        world.must(T, Ask::Convert { enrollment, order: 9, click: T, held_until: None });
     }
     let upto = world.campaign.head();
     let accrued = |payable| RollupAccrued {

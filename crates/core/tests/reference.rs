@@ -171,7 +171,7 @@ fn compare<'a>(seed: u64, given: &str, wanted: &str, lines: &mut impl Iterator<I
 
 /// Writes the digest file; run after the comparison held on the same seeds.
 #[test]
-#[ignore = "writes golden/reference_digests.txt"]
+#[ignore = "writes the digests: cargo test -p sponsorhub-core --test reference record -- --ignored"]
 fn record_digests() {
     let mut text =
         String::from("# Histories that agreed with the reference model: first seed, SHA-256.\n");

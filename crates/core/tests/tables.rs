@@ -29,16 +29,11 @@ const SETUP: Setup = Setup {
 
 const LATE: i64 = T + 30 * DAY;
 
-fn must(world: &mut World, at: i64, ask: Ask) {
-    let shown = format!("{ask:?}");
-    assert!(world.apply(&Op { at, ask }), "refused: {shown}");
-}
-
 /// A campaign in a state, with one deposit that covers its budget and one that is only expected.
 fn campaign_in(state: State) -> World {
     let mut world = World::new(&SETUP);
-    must(&mut world, T, Ask::Expect { amount: 100, budget_part: 100 });
-    must(&mut world, T, Ask::Expect { amount: 200, budget_part: 200 });
+    world.must(T, Ask::Expect { amount: 100, budget_part: 100 });
+    world.must(T, Ask::Expect { amount: 200, budget_part: 200 });
     let steps: &[Ask] = match state {
         State::Draft => &[],
         State::Funded => &[Ask::Confirm { deposit: 0 }],
@@ -57,7 +52,7 @@ fn campaign_in(state: State) -> World {
     };
     for ask in steps {
         let at = if matches!(ask, Ask::Close | Ask::RefundOutcome { .. }) { LATE } else { T };
-        must(&mut world, at, ask.clone());
+        world.must(at, ask.clone());
     }
     assert_eq!(world.campaign.state(), state);
     world
@@ -146,7 +141,7 @@ fn a_refused_command_names_the_state_and_changes_nothing() {
 fn launching_without_confirmed_funds_is_refused_by_the_funding_gate() {
     // INV-9: raised after it was funded, so the state alone would let it through.
     let mut world = campaign_in(State::Funded);
-    must(&mut world, T, Ask::Budget { budget: 101 });
+    world.must(T, Ask::Budget { budget: 101 });
     let refusal = world.run(T, Draft::launch);
     assert_eq!(refusal, Err(Refusal::Unfunded { confirmed: Minor(100), budget: Minor(101) }));
 }
@@ -155,10 +150,10 @@ fn launching_without_confirmed_funds_is_refused_by_the_funding_gate() {
 fn disbursement_in(state: DisbursementState) -> World {
     let mut world = campaign_in(State::Live);
     let pay = Pay { flat: true, tiers: vec![(0, 50)] };
-    must(&mut world, T, Ask::Enroll { pay, cap: None, base: 0, unlock: Unlock::Deliverable });
-    must(&mut world, T, Ask::Onboard { enrollment: 0 });
-    must(&mut world, T, Ask::Convert { enrollment: 0, order: 9, click: T, held_until: None });
-    must(&mut world, T + DAY, Ask::Plan);
+    world.must(T, Ask::Enroll { pay, cap: None, base: 0, unlock: Unlock::Deliverable });
+    world.must(T, Ask::Onboard { enrollment: 0 });
+    world.must(T, Ask::Convert { enrollment: 0, order: 9, click: T, held_until: None });
+    world.must(T + DAY, Ask::Plan);
     let (attempt, cancel) = (Ask::Attempt { payout: 0 }, Ask::CancelPayout { payout: 0 });
     let outcome = |what| Ask::Outcome { payout: 0, what };
     let steps = match state {
@@ -173,7 +168,7 @@ fn disbursement_in(state: DisbursementState) -> World {
         DisbursementState::Cancelled => vec![cancel],
     };
     for ask in steps {
-        must(&mut world, T + DAY, ask);
+        world.must(T + DAY, ask);
     }
     world
 }
@@ -211,7 +206,7 @@ fn an_attempt_needs_a_ready_account_and_uncommitted_cash() {
     let nobody = world.run(T + DAY, |draft| draft.attempt(payout, "k".into(), &|_| false));
     assert!(matches!(nobody, Err(Refusal::Enrollment(_))));
     // The whole deposit leaves, so the campaign's own cash no longer covers the payout.
-    must(&mut world, T + DAY, Ask::Reverse { deposit: 0, case: 1, amount: 100, cause: 1, fee: 0 });
+    world.must(T + DAY, Ask::Reverse { deposit: 0, case: 1, amount: 100, cause: 1, fee: 0 });
     let short = world.run(T + DAY, |draft| draft.attempt(payout, "k".into(), &|_| true));
     assert_eq!(short, Err(Refusal::Cash { needed: Minor(50), available: Minor(0) }));
 }
@@ -250,9 +245,9 @@ fn with_terms() -> World {
     terms.budget = Minor(100);
     terms.rates.insert("sale".into(), Rate::Bps(vec![(0, 1_000), (2, 2_000)]));
     let mut world = World::with_terms(terms);
-    must(&mut world, T, Ask::Expect { amount: 100, budget_part: 100 });
-    must(&mut world, T, Ask::Confirm { deposit: 0 });
-    must(&mut world, T, Ask::Launch);
+    world.must(T, Ask::Expect { amount: 100, budget_part: 100 });
+    world.must(T, Ask::Confirm { deposit: 0 });
+    world.must(T, Ask::Launch);
     world.run(T, |draft| draft.enroll(enrollment_id(0), Offer::default())).expect("enrolls");
     world
 }
@@ -289,7 +284,7 @@ fn a_tier_counts_conversions_taken_in_before_the_click_also_if_reversed_later() 
     }
     let second = T + 2 * 3_600_000;
     assert_eq!(rate_at(&world, second), RateValue::Bps(1_000), "one was strictly before");
-    must(&mut world, second, Ask::Refunded { conversion: 0, amount: 50 });
+    world.must(second, Ask::Refunded { conversion: 0, amount: 50 });
     assert_eq!(rate_at(&world, second + 1), RateValue::Bps(2_000));
 }
 

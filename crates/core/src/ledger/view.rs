@@ -9,6 +9,7 @@ use super::folded::{Campaign, TermsVersion};
 use super::records::{Deposit, Enrollment, Hold, Payout, Refund, Reversed};
 use crate::campaign::state::State;
 use crate::ids::{BrandId, CampaignId, EnrollmentNo, Seq};
+use crate::money::Minor;
 
 impl Campaign {
     /// Whether a payout of this enrollment from this deposit was planned on `day`: at most one is.
@@ -22,6 +23,19 @@ impl Campaign {
     pub(crate) fn is_closing(&self) -> bool {
         self.gate.state == State::Completed
             && self.closes_at().is_some_and(|closes| self.at > closes)
+    }
+
+    /// Whether every account that must be empty at the close is, and nothing waits to be folded.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut must_be_zero = Account::ZERO_AT_CLOSE.into_iter();
+        must_be_zero.all(|account| self.balance(account).is_zero())
+            && !self.has_unscanned_conversions()
+    }
+
+    /// What may be spent beside commission: demand that waits comes first, however much is free
+    /// behind it. Nothing while frozen.
+    pub(crate) fn free_beyond_demand(&self) -> Minor {
+        if self.has_unmet_demand() { Minor::ZERO } else { self.free() }
     }
 
     /// Whether what is left may go back at `at`: the campaign is cancelled or closed, or its close

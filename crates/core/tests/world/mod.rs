@@ -238,6 +238,12 @@ impl World {
         self.try_apply(op).is_some()
     }
 
+    /// Runs one command that must be accepted.
+    pub(crate) fn must(&mut self, at: i64, ask: Ask) {
+        let shown = format!("{ask:?}");
+        assert!(self.apply(&Op { at, ask }), "refused: {shown}");
+    }
+
     fn try_apply(&mut self, op: &Op) -> Option<()> {
         let at = op.at;
         match op.ask.clone() {

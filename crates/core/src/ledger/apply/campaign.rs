@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 
-use super::super::account::Account;
 use super::super::error::LedgerError;
 use super::super::event::campaign::{CampaignStateChanged, TermsSet};
 use super::super::fold::Effect;
@@ -63,10 +62,7 @@ impl Campaign {
 
     /// A campaign is paid out when nothing is left in it.
     fn closable(&self, step: &Step) -> Result<(), LedgerError> {
-        let mut must_be_zero = Account::ZERO_AT_CLOSE.into_iter();
-        let zero = must_be_zero.all(|account| self.balance(account).is_zero());
-        let done =
-            zero && self.is_closing() && self.is_quiet() && !self.has_unscanned_conversions();
+        let done = self.is_settled() && self.is_closing() && self.is_quiet();
         if done { Ok(()) } else { Err(missing("settled campaign at entry", step.seq)) }
     }
 

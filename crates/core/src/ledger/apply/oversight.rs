@@ -31,7 +31,7 @@ impl Campaign {
             AdjustmentPair::FundsToPayable => {
                 let no = step.whose()?;
                 let approved = amount <= ADJUSTMENT_ALONE_MAX || are_two(&body.approved_by);
-                let free = self.frozen == 0 && !self.has_unmet_demand() && self.free() >= amount;
+                let free = self.frozen == 0 && self.free_beyond_demand() >= amount;
                 if !approved || !free {
                     return Err(missing("free funds and approval for entry", step.seq));
                 }

@@ -1,8 +1,8 @@
 //! The ledger: entries, accounts, postings and the fold.
 //!
 //! Read in this order: [`kind`] (what can happen), [`entry`] (its bytes), [`account`] and
-//! [`posting`] (what money is), [`folded`] (the state that entries fold into), `apply` (what each
-//! kind does to it), [`mod@unit`] and `fold` (how conversions become money under the cap), [`draft`]
+//! [`posting`] (what money is), [`records`] and [`folded`] (the state that entries fold into),
+//! `apply` (what each kind does to it), [`mod@unit`] and `fold` (how conversions become money under the cap), [`draft`]
 //! (how commands make new entries).
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 

@@ -47,7 +47,7 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// As shipped.
     pub(crate) const REAL: Self = Self {
-        bucket_bits: 12,
+        bucket_bits: 10,
         slice_keys_max: 1 << 20,
         queue_bytes_max: 64 << 20,
         ledgers_max: 99,

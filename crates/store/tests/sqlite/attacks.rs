@@ -113,7 +113,7 @@ fn inv_4_raw_sql_cannot_change_keys_and_filters() {
         "INV-4",
     );
     // A trigger for each key would cost every append. What REPLACE deletes is refused where the
-    // connection says so, as ours does; the audit derives the table again in any case.
+    // connection says so, as ours does; otherwise the audit finds the key that is missing.
     connection.execute_batch("PRAGMA recursive_triggers = ON").expect("a pragma");
     let replace = "INSERT OR REPLACE INTO dedup SELECT bucket, key, 0 FROM dedup";
     refuses(&connection, &[replace], "INV-4");

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use serde_json::Value;
-use sponsorhub_core::ids::{CompositeKey, EnrollmentId, Fingerprint, Salt};
+use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::conversion::{ConversionAccepted, Taken};
 use sponsorhub_core::ledger::kind::Body;
@@ -105,7 +105,7 @@ fn the_first_entry_edited_behind_the_stores_back_is_named() {
         row(301),
         row(300)
     );
-    let attacks: [(&str, u64, String); 10] = [
+    let attacks: [(&str, u64, String); 11] = [
         ("columns", 100, bytes(100, r#""amount":"#, r#""amount":9"#)),
         ("columns", 101, format!("UPDATE entries SET amount_minor = 9 WHERE {}", row(101))),
         ("columns", 102, format!("UPDATE entries SET enrollment_no = 7 WHERE {}", row(102))),
@@ -114,14 +114,8 @@ fn the_first_entry_edited_behind_the_stores_back_is_named() {
         ("missing", 734, format!("DELETE FROM entries WHERE {}", row(734))),
         ("entry", 250, bytes(250, r#""body":{"#, r#""body": {"#)),
         ("columns", 300, swap),
-        (
-            "key",
-            400,
-            String::from(
-                "DELETE FROM dedup WHERE (bucket << (SELECT dedup_bucket_bits FROM installation)) + place \
-                 = (1 << 40 | 400)",
-            ),
-        ),
+        ("columns", 400, format!("UPDATE entries SET key = NULL WHERE {}", row(400))),
+        ("columns", 401, format!("UPDATE entries SET key = zeroblob(16) WHERE {}", row(401))),
         ("tree", 50, bytes(50, r#""clk_"#, r#""clk-"#)),
     ];
     for (code, seq, sql) in attacks {
@@ -199,6 +193,27 @@ fn edited_projections_are_found_although_every_entry_is_right() {
 }
 
 #[test]
+fn inv_4_an_edited_filter_is_found_at_the_first_entry_that_could_enter_again() {
+    let edits = [
+        "UPDATE filters SET cells = zeroblob(length(cells)) WHERE pos = (1 << 40) + 1",
+        "UPDATE filters SET upto_seq = upto_seq + 8 WHERE pos = (SELECT max(pos) FROM filters)",
+        "DELETE FROM filters WHERE pos = (1 << 40) + 1",
+        "UPDATE filters SET cells = x'00' WHERE pos = (1 << 40) + 1",
+    ];
+    for sql in edits {
+        let data = sample_data();
+        let small = Options { slice_keys_max: 64, ..Options::default() };
+        // Slices that became full are stored with the next entry.
+        append_one(SqliteStore::open(data.path(), small, || NOW).expect("opens"), 1);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(0), "{json}");
+        edit(data.path(), sql);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(1), "{sql}: {json}");
+    }
+}
+
+#[test]
 fn an_edited_tile_is_found() {
     let data = sample_data();
     edit(data.path(), "UPDATE tiles SET bytes = zeroblob(8192) WHERE pos = (1 << 40) + 1");
@@ -221,39 +236,55 @@ fn what_cannot_be_audited_ends_with_exit_code_2_and_says_why() {
     assert!(text.contains("there is no campaign cmp_"), "{text}");
 }
 
+const DAY: i64 = 86_400_000;
+
+/// A month and a half into the sample's campaign.
+const NOW: i64 = 20_000 * DAY + 40 * DAY;
+
+/// An order of the sample's first creator that no other number gives.
+fn order(campaign: CampaignId, number: u64) -> Intake {
+    let hash = leaf_hash(&number.to_be_bytes()).0;
+    let random: [u8; 16] = hash.first_chunk().copied().expect("32 bytes");
+    let taken = Taken {
+        amount: Minor(700),
+        artifact: "clk_1".into(),
+        click_at: NOW - DAY,
+        fingerprint: Fingerprint(random),
+        key: CompositeKey(random),
+        occurred_at: NOW,
+        risk: None,
+        r#type: "sale".into(),
+    };
+    let first = leaf_hash(b"creator 0").0;
+    let creator = EnrollmentId(first.first_chunk().copied().expect("32 bytes"));
+    let body = ConversionAccepted(taken).into();
+    Intake::try_new(campaign, creator, &body, Salt(random)).expect("an event")
+}
+
+fn campaign_of(store: &SqliteStore) -> CampaignId {
+    store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign
+}
+
+fn append_one(store: SqliteStore, number: u64) {
+    let campaign = campaign_of(&store);
+    let outcomes = store.take_in_and_wait(vec![order(campaign, number)]);
+    let outcomes = outcomes.expect("room").expect("a commit");
+    assert!(matches!(outcomes[..], [sponsorhub_store::Outcome::Appended(_)]), "{outcomes:?}");
+}
+
 #[test]
 fn the_audit_passes_while_another_process_writes() {
     let data = sample_data();
-    let day = 86_400_000;
-    let now = 20_000 * day + 40 * day;
-    let store = SqliteStore::open(data.path(), Options::default(), move || now).expect("opens");
-    let campaign = store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign;
+    let store = SqliteStore::open(data.path(), Options::default(), || NOW).expect("opens");
+    let campaign = campaign_of(&store);
     let done = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&done);
     let writer = std::thread::spawn(move || {
         let mut written = 0_u64;
         while !stop.load(Ordering::SeqCst) {
-            let sales = (0..50).map(|_| {
-                written += 1;
-                let hash = leaf_hash(&written.to_be_bytes()).0;
-                let random: [u8; 16] = hash.first_chunk().copied().expect("32 bytes");
-                let taken = Taken {
-                    amount: Minor(700),
-                    artifact: "clk_1".into(),
-                    click_at: now - day,
-                    fingerprint: Fingerprint(random),
-                    key: CompositeKey(random),
-                    occurred_at: now,
-                    risk: None,
-                    r#type: "sale".into(),
-                };
-                let first = leaf_hash(b"creator 0").0;
-                let creator = EnrollmentId(first.first_chunk().copied().expect("32 bytes"));
-                let body = ConversionAccepted(taken).into();
-                Intake::try_new(campaign, creator, &body, Salt(random)).expect("an event")
-            });
-            let outcomes = store.take_in_and_wait(sales.collect());
-            outcomes.expect("room").expect("a commit");
+            let sales = (written..written + 50).map(|number| order(campaign, number)).collect();
+            written += 50;
+            store.take_in_and_wait(sales).expect("room").expect("a commit");
         }
         written
     });

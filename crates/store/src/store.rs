@@ -123,6 +123,8 @@ pub struct EntryRow<'a> {
     pub enrollment: Option<(EnrollmentNo, u64)>,
     /// Order amount of a conversion, reversed amount of a reversal.
     pub amount: Option<Minor>,
+    /// The composite key of an event.
+    pub key: Option<CompositeKey>,
     /// The entry as hashed.
     pub bytes: &'a [u8],
 }
@@ -285,18 +287,17 @@ pub trait Reader: Send {
         key: CompositeKey,
     ) -> Result<Option<Seq>, StoreError>;
 
-    /// Hands every key that entries `from` to `to` used up on to `each`, in no order: their
-    /// composite keys and the slots of clicks.
+    /// The first of the entries `from` to `to` whose keys a repeated delivery would not meet, so
+    /// that it could enter again (INV-4); none where all are found.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCampaign`] and faults.
-    fn keys(
+    /// [`StoreError::UnknownCampaign`], [`StoreError::Corrupt`] and faults.
+    fn unfound_key(
         &mut self,
         campaign: CampaignId,
         from: Seq,
         to: Seq,
-        each: &mut dyn FnMut(CompositeKey, Seq),
-    ) -> Result<(), StoreError>;
+    ) -> Result<Option<Seq>, StoreError>;
 
     /// A full tile of the tree; none where it is not full yet.
     ///

@@ -64,7 +64,7 @@ pub(super) fn send(
                 next += 1;
             }
         });
-        let scanned = scanned.and_then(|_| missing_key(reader.as_mut(), campaign, &mut page));
+        let scanned = scanned.and_then(|_| unfound_key(reader.as_mut(), campaign, &mut page));
         let page = match scanned {
             Ok(()) if page.finding.is_none() && next < from + wanted => {
                 page.finding = Some(Finding::at("missing", next, "there is no such entry (INV-6)"));
@@ -84,7 +84,7 @@ pub(super) fn send(
 }
 
 /// An entry of the page whose key a repeated delivery would not meet (INV-4).
-fn missing_key(
+fn unfound_key(
     reader: &mut dyn Reader,
     campaign: CampaignId,
     page: &mut Page,
@@ -93,17 +93,9 @@ fn missing_key(
         return Ok(());
     };
     let (from, to) = (first.entry.seq, last.entry.seq);
-    let mut stored = Vec::with_capacity(page.checked.len());
-    reader.keys(campaign, from, to, &mut |key, seq| stored.push((seq, key)))?;
-    stored.sort_unstable();
-    let unknown = page.checked.iter().position(|checked| {
-        let event = Event::of(&checked.entry.body);
-        event.is_some_and(|e| stored.binary_search(&(checked.entry.seq, e.key)).is_err())
-    });
-    if let Some(index) = unknown {
-        page.checked.truncate(index);
-        let seq = from + u64::try_from(index).expect("within a page");
-        let detail = "its composite key is not recorded, so that it could enter again (INV-4)";
+    if let Some(seq) = reader.unfound_key(campaign, from, to)? {
+        page.checked.truncate(as_index(seq - from));
+        let detail = "no filter leads to its composite key, so that it could enter again (INV-4)";
         page.finding = Some(Finding::at("key", seq, detail));
     }
     Ok(())
@@ -128,6 +120,7 @@ fn check(row: &EntryRow<'_>, next: Seq) -> Result<Checked, Finding> {
         ("kind", entry.body.kind() == row.kind),
         ("n", entry.enrollment.map(|(_, n)| n) == row.enrollment.map(|(_, n)| n)),
         ("amount_minor", event.map(|event| event.amount) == row.amount),
+        ("key", event.map(|event| event.key) == row.key),
     ];
     if let Some((column, _)) = columns.into_iter().find(|(_, same)| !same) {
         let detail = format!("the column `{column}` and the entry's bytes differ");

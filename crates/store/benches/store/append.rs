@@ -14,6 +14,8 @@ use crate::world::{Desk, T, campaign_id, sale};
 use crate::{directory, rate};
 
 pub(crate) const CREATORS: u64 = 200;
+/// Ends within a conversion, before a million of them.
+pub(crate) const BUDGET: i64 = 400_000_123;
 const NOW: i64 = T + 5_000;
 const RUNS: usize = 3;
 
@@ -35,7 +37,7 @@ impl Grown {
             ..Options::default()
         };
         let store = SqliteStore::open(directory.path(), options, || NOW).expect("a new store");
-        Desk::new(campaign_id(1)).go_live(&store, 1_000_000_000, CREATORS);
+        Desk::new(campaign_id(1)).go_live(&store, BUDGET, CREATORS);
         Self { directory, store, events: 0 }
     }
 

@@ -1,6 +1,6 @@
 -- The ledger and the projections beside it.
 --
--- Append-only tables: entries, dedup, tiles, filters. Their rows never change (INV-7); triggers
+-- Append-only tables: entries, tiles, filters. Their rows never change (INV-7); triggers
 -- refuse whoever tries, with any tool. All other tables are projections: they are written in the
 -- transaction that appends, and `sponsorhub audit` derives them again from entry 1.
 --
@@ -12,10 +12,7 @@
 CREATE TABLE installation (
     one INTEGER PRIMARY KEY CONSTRAINT installation_is_one CHECK (one = 1),
     -- The keyring that this database belongs to; empty until a store is opened with one.
-    keyring_id BLOB CONSTRAINT keyring_id_has_16_bytes CHECK (length(keyring_id) = 16),
-    -- A dedup bucket holds the keys of 2^dedup_bucket_bits positions.
-    dedup_bucket_bits INTEGER NOT NULL
-        CONSTRAINT dedup_bucket_bits_in_range CHECK (dedup_bucket_bits BETWEEN 1 AND 20)
+    keyring_id BLOB CONSTRAINT keyring_id_has_16_bytes CHECK (length(keyring_id) = 16)
 ) STRICT;
 
 -- Campaigns and their numbers. Never changes.
@@ -35,6 +32,10 @@ CREATE TABLE entries (
     n INTEGER,
     -- Order amount of a conversion, reversed amount of a reversal.
     amount_minor INTEGER,
+    -- The composite key of an event (INV-4), and the slot of the click that it used up. Not indexed:
+    -- the filters say where to look.
+    key BLOB,
+    slot BLOB,
     bytes BLOB NOT NULL
 ) STRICT;
 
@@ -102,16 +103,6 @@ CREATE TABLE reversals (
     PRIMARY KEY (campaign_no, conversion_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Composite keys (INV-4), in buckets of neighbouring positions: `bucket = pos >> bits`, and
--- `place` is what was shifted out. New keys so go to few pages however many there are. No column
--- ever changes.
-CREATE TABLE dedup (
-    bucket INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    place INTEGER NOT NULL,
-    PRIMARY KEY (bucket, key)
-) STRICT, WITHOUT ROWID;
-
 -- Full filter slices over the keys of a campaign up to a position. Rows never change.
 CREATE TABLE filters (
     -- campaign_no << 40 | number of the slice
@@ -143,11 +134,6 @@ CREATE TRIGGER entries_are_consecutive BEFORE INSERT ON entries
 WHEN (SELECT pos FROM entries WHERE pos <= new.pos ORDER BY pos DESC LIMIT 1) IS NOT new.pos - 1
     AND (new.pos & 1099511627775 <> 1 OR EXISTS (SELECT 1 FROM entries WHERE pos = new.pos))
 BEGIN SELECT raise(ROLLBACK, 'an entry follows the last of its campaign (INV-6)'); END;
-
-CREATE TRIGGER dedup_never_changes BEFORE UPDATE ON dedup
-BEGIN SELECT raise(ABORT, 'dedup is append-only (INV-4)'); END;
-CREATE TRIGGER dedup_never_leaves BEFORE DELETE ON dedup
-BEGIN SELECT raise(ABORT, 'dedup is append-only (INV-4)'); END;
 
 CREATE TRIGGER tiles_never_change BEFORE UPDATE ON tiles
 BEGIN SELECT raise(ABORT, 'tiles are append-only (INV-14)'); END;

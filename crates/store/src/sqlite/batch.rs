@@ -8,7 +8,7 @@ use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::merkle::{Hash, Tile, TileWriter, leaf_hash};
 use sponsorhub_core::money::Minor;
 
-use super::dedup::{self, DedupRow};
+use super::filter::Key;
 use super::position::{CampaignNo, signed};
 
 /// From this many entries on hashing is worth a second thread.
@@ -17,7 +17,8 @@ const HASHED_APART_FROM: usize = 512;
 /// OR ROLLBACK: see the trigger in the migration. One row at a time: where a table has a trigger,
 /// SQLite copies the rows of a longer insert to a temporary table first.
 const INSERT: &str = "INSERT OR ROLLBACK INTO entries
-    (pos, at_ms, kind, enrollment_no, n, amount_minor, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (pos, at_ms, kind, enrollment_no, n, amount_minor, key, slot, bytes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// Where an entry goes, and what the columns beside its bytes say.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,9 @@ pub(super) struct NewEntry {
     pub(super) enrollment: Option<EnrollmentNo>,
     pub(super) n: Option<u64>,
     pub(super) amount: Option<Minor>,
+    /// The composite key of an event, and the slot of the click that it used up.
+    pub(super) key: Option<Key>,
+    pub(super) slot: Option<Key>,
 }
 
 /// The leaves of a batch by number, and the tree of each of its campaigns with the tiles that
@@ -44,7 +48,6 @@ pub(super) struct Hashed {
 pub(super) struct Batch {
     bytes: Vec<u8>,
     entries: Vec<(NewEntry, usize)>,
-    pub(super) dedup: Vec<DedupRow>,
 }
 
 impl Batch {
@@ -52,7 +55,6 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
-        self.dedup.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -89,31 +91,22 @@ impl Batch {
         order.chunk_by(same).map(<[usize]>::to_vec).collect()
     }
 
-    /// Inserts the entries and their keys, and hashes them into the trees, at the same time where
-    /// they are many. Each run of `runs` is the entries of one campaign in order, with its tree.
+    /// Inserts the entries and hashes them into the trees, at the same time where they are many. Each run of `runs` is the entries of one campaign in order, with its tree.
     pub(super) fn write(
-        &mut self,
+        &self,
         connection: &Connection,
         runs: Vec<(Vec<usize>, TileWriter)>,
     ) -> rusqlite::Result<Hashed> {
-        let mut dedup = std::mem::take(&mut self.dedup);
         let order: Vec<usize> = runs.iter().flat_map(|(run, _)| run).copied().collect();
         // The writer owns the connection, so inserting stays on its thread.
-        let batch = &*self;
-        let mut insert = || {
-            batch.insert(connection, &order)?;
-            dedup::insert_rows(connection, &mut dedup)
-        };
-        let hashed = if batch.len() < HASHED_APART_FROM {
-            insert().map(|()| batch.hash(runs))
-        } else {
-            std::thread::scope(|scope| {
-                let hashing = scope.spawn(|| batch.hash(runs));
-                insert().map(|()| hashing.join().expect("hashing does not panic"))
-            })
-        };
-        self.dedup = dedup;
-        hashed
+        let insert = || self.insert(connection, &order);
+        if self.len() < HASHED_APART_FROM {
+            return insert().map(|()| self.hash(runs));
+        }
+        std::thread::scope(|scope| {
+            let hashing = scope.spawn(|| self.hash(runs));
+            insert().map(|()| hashing.join().expect("hashing does not panic"))
+        })
     }
 
     fn hash(&self, runs: Vec<(Vec<usize>, TileWriter)>) -> Hashed {
@@ -140,7 +133,9 @@ impl Batch {
             statement.raw_bind_parameter(4, entry.enrollment.map(|no| no.0))?;
             statement.raw_bind_parameter(5, entry.n.map(signed))?;
             statement.raw_bind_parameter(6, entry.amount.map(|amount| amount.0))?;
-            statement.raw_bind_parameter(7, self.bytes(*number))?;
+            statement.raw_bind_parameter(7, entry.key.as_ref().map(|key| &key[..]))?;
+            statement.raw_bind_parameter(8, entry.slot.as_ref().map(|slot| &slot[..]))?;
+            statement.raw_bind_parameter(9, self.bytes(*number))?;
             statement.raw_execute()?;
         }
         Ok(())

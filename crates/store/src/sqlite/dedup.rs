@@ -1,9 +1,9 @@
 //! Which composite keys a ledger has taken, for all time at flat cost (INV-4).
 //!
-//! The keys lie in the table `dedup`, in buckets of neighbouring positions, so that new ones go to
-//! few pages. Which bucket to look into is told by filter slices in memory: a new key is told none
-//! and costs no look-up at all, an old key costs one. A slice that is full is stored; the growing
-//! one is filled again from the table when the ledger is loaded.
+//! A key stands in the row of the entry that used it up, so it is exactly as durable and as hard
+//! to change as the entry itself. Where to look is told by filter slices in memory: a new key is
+//! told nowhere and costs no look-up at all, an old key costs one short scan. Full slices are
+//! stored; whatever they do not hold yet is read from the entries again when a ledger is loaded.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,30 +12,23 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sponsorhub_core::ids::{CompositeKey, Seq};
 
 use super::filter::{Key, Slice};
-use super::many::Insert;
 use super::position::{CampaignNo, signed, unsigned};
 
 /// Keys of the first slice; each further one holds four times as many, up to the maximum.
 const FIRST_SLICE_KEYS: usize = 1 << 10;
 
-/// Sizes, of which only the first is bound to a database.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct DedupSizes {
-    /// A bucket holds the keys of 2^bits positions.
-    pub(super) bucket_bits: u32,
-    /// Keys of a slice at most.
-    pub(super) slice_keys_max: usize,
-}
+/// A slice tells in which run of 2^4 positions a key stands. Stored slices depend on it.
+const BUCKET_BITS: u32 = 4;
 
 /// The keys of one ledger.
 #[derive(Debug)]
 pub(super) struct Dedup {
     no: CampaignNo,
-    sizes: DedupSizes,
+    slice_keys_max: usize,
     full: Vec<Slice>,
     growing: Slice,
-    /// The full slices hold every key of the entries up to here.
-    full_upto: Seq,
+    /// The slices hold every key of the entries up to here.
+    seen: Seq,
     /// Full slices that are not stored yet, by number, with the entry up to which they hold keys.
     unsaved: Vec<(usize, Seq)>,
     /// Keys of the transaction in progress: not in the table yet.
@@ -66,35 +59,28 @@ impl Hasher for KeyHasher {
     }
 }
 
-/// A row for the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DedupRow {
-    bucket: i64,
-    key: Key,
-    place: i64,
-}
-
 impl Dedup {
-    /// The keys of a ledger that has none.
-    pub(super) fn new(no: CampaignNo, sizes: DedupSizes) -> Self {
+    /// The keys of a ledger that has none. A slice holds at most `slice_keys_max` of them.
+    pub(super) fn new(no: CampaignNo, slice_keys_max: usize) -> Self {
+        let slice_keys_max = slice_keys_max.max(16);
         Self {
             no,
-            sizes,
+            slice_keys_max,
             full: Vec::new(),
-            growing: Slice::new(0, sizes.slice_keys(0)),
-            full_upto: 0,
+            growing: Slice::new(0, slice_keys(0, slice_keys_max)),
+            seen: 0,
             unsaved: Vec::new(),
             fresh: HashMap::default(),
         }
     }
 
-    /// Loads the stored slices and fills the growing one from the table.
+    /// Loads the stored slices, and reads the rest from the entries. None where a slice is damaged.
     pub(super) fn load(
         connection: &Connection,
         no: CampaignNo,
-        sizes: DedupSizes,
+        slice_keys_max: usize,
     ) -> rusqlite::Result<Option<Self>> {
-        let mut dedup = Self::new(no, sizes);
+        let mut dedup = Self::new(no, slice_keys_max);
         let mut slices = connection.prepare_cached(
             "SELECT upto_seq, first_bucket, keys, cells FROM filters
              WHERE pos >= ?1 AND pos < ?2 ORDER BY pos",
@@ -107,45 +93,35 @@ impl Dedup {
             let Some(slice) = Slice::from_bytes(first_bucket, keys, cells) else {
                 return Ok(None);
             };
-            dedup.full_upto = unsigned(row.get(0)?);
+            dedup.seen = unsigned(row.get(0)?);
             dedup.full.push(slice);
         }
-        dedup.start_slice(dedup.full_upto + 1);
-        let mut rest = connection.prepare_cached(
-            "SELECT bucket, key, place FROM dedup WHERE bucket >= ?1 AND bucket < ?2",
-        )?;
-        let [from, to] = [no.entry(dedup.full_upto + 1), no.end()].map(|p| p >> sizes.bucket_bits);
-        let mut rows = rest.query([from, to])?;
-        while let Some(row) = rows.next()? {
-            let seq = dedup.seq(row.get(0)?, row.get(2)?);
-            if seq > dedup.full_upto {
-                let key = row.get(1)?;
-                let bucket = dedup.bucket(seq);
-                if !dedup.growing.has_room(bucket, 1) {
-                    return Ok(None);
-                }
-                dedup.growing.insert(&key, bucket);
-            }
+        if dedup.seen >= 1 << 40 {
+            return Ok(None);
         }
+        dedup.start_slice(dedup.seen + 1);
+        dedup.catch_up(connection)?;
         Ok(Some(dedup))
     }
 
-    /// The bucket of a position, counted within the campaign.
-    fn bucket(&self, seq: Seq) -> u64 {
-        seq >> self.sizes.bucket_bits
-    }
-
-    fn table_bucket(&self, bucket: u64) -> i64 {
-        (self.no.entry(0) >> self.sizes.bucket_bits) | signed(bucket)
-    }
-
-    fn seq(&self, table_bucket: i64, place: i64) -> Seq {
-        self.no.seq((table_bucket << self.sizes.bucket_bits) | place)
+    /// Adds the keys of committed entries that the slices do not hold yet.
+    pub(super) fn catch_up(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut behind = connection.prepare_cached(
+            "SELECT pos, key, slot FROM entries WHERE pos > ?1 AND pos < ?2 ORDER BY pos",
+        )?;
+        let mut rows = behind.query([self.no.entry(self.seen), self.no.end()])?;
+        while let Some(row) = rows.next()? {
+            let seq = self.no.seq(row.get(0)?);
+            if let Some(key) = row.get(1)? {
+                self.note(seq, key, row.get(2)?);
+            }
+            self.seen = seq;
+        }
+        Ok(())
     }
 
     fn start_slice(&mut self, seq: Seq) {
-        let capacity = self.sizes.slice_keys(self.full.len());
-        self.growing = Slice::new(self.bucket(seq), capacity);
+        self.growing = Slice::new(bucket(seq), slice_keys(self.full.len(), self.slice_keys_max));
     }
 
     /// The entry that has the key, be it committed or of the transaction in progress.
@@ -159,8 +135,7 @@ impl Dedup {
         {
             return Ok(Some(*seq));
         }
-        let slices = std::iter::once(&self.growing).chain(self.full.iter().rev());
-        for slice in slices {
+        for slice in self.slices() {
             let found = slice.find(&key.0, |bucket| self.look_up(connection, bucket, &key.0))?;
             if found.is_some() {
                 return Ok(found);
@@ -169,42 +144,54 @@ impl Dedup {
         Ok(None)
     }
 
+    /// Whether the slices lead to this entry for this key.
+    pub(super) fn leads_to(&self, key: &Key, seq: Seq) -> bool {
+        self.slices().any(|slice| {
+            let right = |told| Ok::<_, ()>((told == bucket(seq)).then_some(()));
+            slice.find(key, right).is_ok_and(|found| found.is_some())
+        })
+    }
+
+    /// Newest first.
+    fn slices(&self) -> impl Iterator<Item = &Slice> {
+        std::iter::once(&self.growing).chain(self.full.iter().rev())
+    }
+
     fn look_up(
         &self,
         connection: &Connection,
         bucket: u64,
         key: &Key,
     ) -> rusqlite::Result<Option<Seq>> {
-        let bucket = self.table_bucket(bucket);
-        let mut statement =
-            connection.prepare_cached("SELECT place FROM dedup WHERE bucket = ?1 AND key = ?2")?;
-        let place = statement.query_row(params![bucket, key], |row| row.get(0)).optional()?;
-        Ok(place.map(|place| self.seq(bucket, place)))
+        let first = self.no.entry(bucket << BUCKET_BITS);
+        let last = first | ((1 << BUCKET_BITS) - 1);
+        let mut statement = connection.prepare_cached(
+            "SELECT pos FROM entries WHERE pos BETWEEN ?1 AND ?2 AND (key = ?3 OR slot = ?3)",
+        )?;
+        let pos = statement.query_row(params![first, last, key], |row| row.get(0)).optional()?;
+        Ok(pos.map(|pos| self.no.seq(pos)))
     }
 
-    /// Notes the keys of a new entry, and appends their rows to `rows`.
-    pub(super) fn add(
-        &mut self,
-        seq: Seq,
-        key: CompositeKey,
-        slot: Option<CompositeKey>,
-        rows: &mut Vec<DedupRow>,
-    ) {
-        let bucket = self.bucket(seq);
+    /// Notes the keys of an entry that the transaction in progress appends.
+    pub(super) fn add(&mut self, seq: Seq, key: CompositeKey, slot: Option<CompositeKey>) {
+        self.note(seq, key.0, slot.map(|slot| slot.0));
+        self.seen = seq;
+        for key in [Some(key), slot].into_iter().flatten() {
+            self.fresh.insert(key.0, seq);
+        }
+    }
+
+    fn note(&mut self, seq: Seq, key: Key, slot: Option<Key>) {
+        let bucket = bucket(seq);
         // The keys of one entry stay together, so that a slice is complete up to an entry.
         if !self.growing.has_room(bucket, 2) {
             self.unsaved.push((self.full.len(), seq - 1));
-            self.full_upto = seq - 1;
             let full = std::mem::replace(&mut self.growing, Slice::new(0, 1));
             self.full.push(full);
             self.start_slice(seq);
         }
-        let table_bucket = self.table_bucket(bucket);
-        let place = signed(seq & ((1 << self.sizes.bucket_bits) - 1));
         for key in [Some(key), slot].into_iter().flatten() {
-            self.growing.insert(&key.0, bucket);
-            self.fresh.insert(key.0, seq);
-            rows.push(DedupRow { bucket: table_bucket, key: key.0, place });
+            self.growing.insert(&key, bucket);
         }
     }
 
@@ -235,22 +222,14 @@ impl Dedup {
     }
 }
 
-impl DedupSizes {
-    fn slice_keys(self, number: usize) -> usize {
-        // From 2^20 on every slice has the maximum, so the shift need not go further.
-        let grown = FIRST_SLICE_KEYS << (2 * number.min(10));
-        grown.min(self.slice_keys_max)
-    }
+/// The run of positions that holds this one, counted within the campaign.
+fn bucket(seq: Seq) -> u64 {
+    seq >> BUCKET_BITS
 }
 
-/// Writes the keys of a transaction, in the order of the table.
-pub(super) fn insert_rows(connection: &Connection, rows: &mut [DedupRow]) -> rusqlite::Result<()> {
-    const INSERT: Insert =
-        Insert { into: "INSERT OR ROLLBACK INTO dedup (bucket, key, place)", columns: 3 };
-    rows.sort_unstable();
-    INSERT.run(connection, rows, |statement, first, row| {
-        statement.raw_bind_parameter(first, row.bucket)?;
-        statement.raw_bind_parameter(first + 1, &row.key[..])?;
-        statement.raw_bind_parameter(first + 2, row.place)
-    })
+/// Keys that a slice of this number holds.
+fn slice_keys(number: usize, most: usize) -> usize {
+    // From 2^20 on every slice has the maximum, so the shift need not go further.
+    let grown = FIRST_SLICE_KEYS << (2 * number.min(10));
+    grown.min(most)
 }

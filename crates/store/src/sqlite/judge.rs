@@ -78,7 +78,7 @@ impl Sequencer {
         let ledger = self.ledgers.get_mut(&event.campaign).expect("loaded above");
         ledger.at = at;
         let (seq, n) = ledger.take_number(Some(no));
-        ledger.dedup.add(seq, event.key, slot, &mut self.batch.dedup);
+        ledger.dedup.add(seq, event.key, slot);
         ledger.reversed.extend(reversed);
         self.touched.insert(ledger.no, event.campaign);
         let entry = NewEntry {
@@ -89,6 +89,8 @@ impl Sequencer {
             enrollment: Some(no),
             n,
             amount: Some(event.amount),
+            key: Some(event.key.0),
+            slot: slot.map(|slot| slot.0),
         };
         let number = self.batch.push(rendered, entry);
         Ok(Pending::Appended { first: number, last: number, is_used_up })
@@ -203,7 +205,7 @@ impl Sequencer {
         let known = self.load(id)?;
         if !known && submission.opens() {
             let no = self.next_campaign()?;
-            let ledger = Ledger::opening(no, id, self.sizes, &submission.after.gate);
+            let ledger = Ledger::opening(no, id, self.slice_keys_max(), &submission.after.gate);
             self.ledgers.insert(id, ledger);
         } else if !known {
             return Ok(Pending::Conflict { head: 0 });
@@ -228,7 +230,8 @@ impl Sequencer {
             let (seq, n) = ledger.take_number(no);
             ledger.post(postings);
             let (campaign, at, kind) = (ledger.no, ledger.at, rendered.kind());
-            let entry = NewEntry { campaign, seq, at, kind, enrollment: no, n, amount: None };
+            let (amount, key, slot) = (None, None, None);
+            let entry = NewEntry { campaign, seq, at, kind, enrollment: no, n, amount, key, slot };
             self.batch.push(rendered, entry);
         }
         ledger.take_over(&submission.after);

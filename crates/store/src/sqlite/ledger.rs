@@ -13,7 +13,7 @@ use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::TileWriter;
 use sponsorhub_core::money::Minor;
 
-use super::dedup::{Dedup, DedupSizes, KeyMap};
+use super::dedup::{Dedup, KeyMap};
 use super::open::fault;
 use super::position::{CampaignNo, signed, unsigned};
 use super::{projections, tree};
@@ -77,7 +77,12 @@ impl From<EnrollmentRow> for Member {
 
 impl Ledger {
     /// A ledger that its first entry is about to open.
-    pub(super) fn opening(no: CampaignNo, id: CampaignId, sizes: DedupSizes, gate: &Gate) -> Self {
+    pub(super) fn opening(
+        no: CampaignNo,
+        id: CampaignId,
+        slice_keys_max: usize,
+        gate: &Gate,
+    ) -> Self {
         Self {
             no,
             id,
@@ -85,7 +90,7 @@ impl Ledger {
             at: i64::MIN,
             command_seq: 0,
             gate: Gate { state: State::Draft, live: Vec::new(), ended_at: None, ..gate.clone() },
-            dedup: Dedup::new(no, sizes),
+            dedup: Dedup::new(no, slice_keys_max),
             tiles: TileWriter::new(),
             reversed: BTreeMap::new(),
             used: 0,
@@ -108,7 +113,7 @@ impl Ledger {
         connection: &Connection,
         no: CampaignNo,
         id: CampaignId,
-        sizes: DedupSizes,
+        slice_keys_max: usize,
     ) -> Result<Self, StoreError> {
         let corrupt = |what: &str| StoreError::Corrupt(format!("campaign {id}: {what}"));
         let row = projections::head(connection, no).map_err(fault)?;
@@ -120,7 +125,7 @@ impl Ledger {
         if row.counted > row.head.seq {
             return Err(corrupt("it has counted entries behind its head"));
         }
-        let dedup = Dedup::load(connection, no, sizes).map_err(fault)?;
+        let dedup = Dedup::load(connection, no, slice_keys_max).map_err(fault)?;
         let dedup = dedup.ok_or_else(|| corrupt("a filter slice is damaged"))?;
         let mut members = projections::enrollments(connection, no).map_err(fault)?;
         projections::count_on(connection, no, row.counted, &mut members).map_err(fault)?;

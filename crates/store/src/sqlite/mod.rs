@@ -28,8 +28,6 @@ mod judge;
 
 mod ledger;
 
-mod many;
-
 mod open;
 
 mod position;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
-use super::dedup::DedupSizes;
 use crate::error::{Cause, KeyringId, StoreError};
 
 /// Name of the database in the data directory.
@@ -31,8 +30,6 @@ const BUSY_MS: u64 = 10_000;
 pub struct Options {
     /// Which keyring goes with the database; none only where none ever did.
     pub keyring: Option<KeyringId>,
-    /// Positions per dedup bucket, as a power of two. Fixed when the database is made.
-    pub dedup_bucket_bits: u32,
     /// Keys of a filter slice at most; at least 16.
     pub slice_keys_max: usize,
     /// Entries of one transaction: no further work is begun beyond it.
@@ -52,7 +49,6 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             keyring: None,
-            dedup_bucket_bits: 10,
             slice_keys_max: 1 << 20,
             commit_entries_max: 8_192,
             queue_bytes_max: 64 << 20,
@@ -67,7 +63,6 @@ impl Default for Options {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) sizes: DedupSizes,
     pub(super) lock: File,
 }
 
@@ -83,10 +78,9 @@ pub(super) fn open(directory: &Path, options: &Options) -> Result<Opened, StoreE
     let mut connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     let version = version(&connection, &path)?;
     prepare(&connection, options).map_err(opening)?;
-    migrate(&mut connection, version, options).map_err(opening)?;
-    let bucket_bits = check_installation(&connection, options.keyring)?;
-    let sizes = DedupSizes { bucket_bits, slice_keys_max: options.slice_keys_max.max(16) };
-    Ok(Opened { connection, sizes, lock })
+    migrate(&mut connection, version).map_err(opening)?;
+    check_installation(&connection, options.keyring)?;
+    Ok(Opened { connection, lock })
 }
 
 fn lock(directory: &Path) -> Result<File, StoreError> {
@@ -166,7 +160,7 @@ fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     ))
 }
 
-fn migrate(connection: &mut Connection, version: usize, options: &Options) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> {
     if version == MIGRATIONS.len() {
         return Ok(());
     }
@@ -175,10 +169,7 @@ fn migrate(connection: &mut Connection, version: usize, options: &Options) -> ru
         migration.execute_batch(sql)?;
     }
     if version == 0 {
-        migration.execute(
-            "INSERT INTO installation (one, dedup_bucket_bits) VALUES (1, ?1)",
-            [options.dedup_bucket_bits],
-        )?;
+        migration.execute("INSERT INTO installation (one) VALUES (1)", [])?;
     }
     migration.pragma_update(None, "application_id", APPLICATION_ID)?;
     let newest = i64::try_from(MIGRATIONS.len()).expect("a handful");
@@ -186,17 +177,14 @@ fn migrate(connection: &mut Connection, version: usize, options: &Options) -> ru
     migration.commit()
 }
 
-/// Compares the keyring with the one recorded, and records the first. Returns the bucket bits.
-fn check_installation(
-    connection: &Connection,
-    given: Option<KeyringId>,
-) -> Result<u32, StoreError> {
+/// Compares the keyring with the one recorded, and records the first.
+fn check_installation(connection: &Connection, given: Option<KeyringId>) -> Result<(), StoreError> {
     let row = connection
-        .query_row("SELECT keyring_id, dedup_bucket_bits FROM installation", [], |row| {
-            Ok((row.get::<_, Option<[u8; 16]>>(0)?, row.get::<_, u32>(1)?))
+        .query_row("SELECT keyring_id FROM installation", [], |row| {
+            row.get::<_, Option<[u8; 16]>>(0)
         })
         .optional();
-    let (recorded, bits) = row
+    let recorded = row
         .map_err(fault)?
         .ok_or_else(|| StoreError::Corrupt("the row about the installation is missing".into()))?;
     match (recorded.map(KeyringId), given) {
@@ -205,12 +193,10 @@ fn check_installation(
         }
         (Some(recorded), None) => Err(StoreError::MissingKeyring(recorded)),
         (None, Some(given)) => {
-            connection
-                .execute("UPDATE installation SET keyring_id = ?1", params![given.0])
-                .map_err(fault)?;
-            Ok(bits)
+            let set = "UPDATE installation SET keyring_id = ?1";
+            connection.execute(set, params![given.0]).map(drop).map_err(fault)
         }
-        _ => Ok(bits),
+        _ => Ok(()),
     }
 }
 
@@ -225,7 +211,7 @@ pub(super) fn open_checkpointer(directory: &Path) -> Result<Connection, StoreErr
 }
 
 /// A connection that can only read, from this process or another.
-pub(super) fn open_reader(directory: &Path) -> Result<(Connection, DedupSizes), StoreError> {
+pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
     let path: PathBuf = directory.join(DATABASE);
     if !path.exists() {
         return Err(StoreError::NoDatabase(directory.to_owned()));
@@ -237,9 +223,7 @@ pub(super) fn open_reader(directory: &Path) -> Result<(Connection, DedupSizes), 
     if version(&connection, &path)? == 0 {
         return Err(StoreError::NoDatabase(directory.to_owned()));
     }
-    let bits = "SELECT dedup_bucket_bits FROM installation";
-    let bucket_bits = connection.query_row(bits, [], |row| row.get(0)).map_err(fault)?;
-    Ok((connection, DedupSizes { bucket_bits, slice_keys_max: 16 }))
+    Ok(connection)
 }
 
 fn of_opening(path: &Path, error: rusqlite::Error) -> StoreError {

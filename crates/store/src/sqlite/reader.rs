@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::merkle::{Hash, TileId, TileWriter};
 use sponsorhub_core::money::Minor;
 
-use super::dedup::DedupSizes;
-use super::open::{self, fault};
+use super::dedup::Dedup;
+use super::filter::Key;
+use super::open::{self, Options, fault};
 use super::position::{CampaignNo, unsigned};
 use super::{projections, tree};
 use crate::error::StoreError;
@@ -19,9 +20,10 @@ use crate::store::{BalanceRow, EntryRow, Head, Listed, Projections, Reader};
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
-    sizes: DedupSizes,
     /// The tree that the last proof was made from: proofs are often asked for one size.
     tree: Option<(CampaignId, TileWriter)>,
+    /// The keys of the ledger that was last asked for one.
+    dedup: Option<(CampaignId, Dedup)>,
 }
 
 impl SqliteReader {
@@ -30,9 +32,9 @@ impl SqliteReader {
     /// # Errors
     /// [`StoreError::NoDatabase`], a database that is not ours or newer, and faults.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let (connection, sizes) = open::open_reader(directory)?;
+        let connection = open::open_reader(directory)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, sizes, tree: None })
+        Ok(Self { connection, tree: None, dedup: None })
     }
 
     /// Runs `read` on one moment of the database.
@@ -66,6 +68,21 @@ impl SqliteReader {
         let tree = self.snapshot(|connection| tree::restore(connection, no, size))?;
         self.tree = Some((campaign, tree));
         Ok(no)
+    }
+
+    /// The keys of a ledger, up to its newest entry. To be put back after use.
+    fn dedup(&mut self, campaign: CampaignId) -> Result<Dedup, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        let known = self.dedup.take().filter(|(id, _)| *id == campaign);
+        self.snapshot(|connection| match known {
+            Some((_, mut dedup)) => dedup.catch_up(connection).map(|()| dedup).map_err(fault),
+            None => {
+                let most = Options::default().slice_keys_max;
+                let loaded = Dedup::load(connection, no, most).map_err(fault)?;
+                let damaged = format!("campaign {campaign}: a filter slice is damaged");
+                loaded.ok_or(StoreError::Corrupt(damaged))
+            }
+        })
     }
 
     fn tree(&self) -> &TileWriter {
@@ -135,7 +152,8 @@ impl Reader for SqliteReader {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT pos, at_ms, kind, enrollment_no, n, amount_minor, bytes FROM entries
+                "SELECT pos, at_ms, kind, enrollment_no, n, amount_minor, key, bytes
+                 FROM entries
                  WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT ?3",
             )
             .map_err(fault)?;
@@ -154,52 +172,37 @@ impl Reader for SqliteReader {
         campaign: CampaignId,
         key: CompositeKey,
     ) -> Result<Option<Seq>, StoreError> {
-        let no = self.campaign_no(campaign)?;
-        let bits = self.sizes.bucket_bits;
-        self.snapshot(|connection| {
-            let find = || -> rusqlite::Result<Option<Seq>> {
-                let head = projections::head(connection, no)?.map_or(0, |row| row.head.seq);
-                let mut statement = connection
-                    .prepare_cached("SELECT place FROM dedup WHERE bucket = ?1 AND key = ?2")?;
-                // Newest first. The filters would say which, but they live in the writer.
-                let [first, last] = [0, head].map(|seq| no.entry(seq) >> bits);
-                for bucket in (first..=last).rev() {
-                    let place: Option<i64> =
-                        statement.query_row(params![bucket, key.0], |row| row.get(0)).optional()?;
-                    if let Some(place) = place {
-                        return Ok(Some(no.seq((bucket << bits) | place)));
-                    }
-                }
-                Ok(None)
-            };
-            find().map_err(fault)
-        })
+        let dedup = self.dedup(campaign)?;
+        let found = dedup.find(&self.connection, key).map_err(fault);
+        self.dedup = Some((campaign, dedup));
+        found
     }
 
-    fn keys(
+    fn unfound_key(
         &mut self,
         campaign: CampaignId,
         from: Seq,
         to: Seq,
-        each: &mut dyn FnMut(CompositeKey, Seq),
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Seq>, StoreError> {
         let no = self.campaign_no(campaign)?;
-        let bits = self.sizes.bucket_bits;
-        let mut read = || -> rusqlite::Result<()> {
-            let sql = "SELECT bucket, key, place FROM dedup WHERE bucket BETWEEN ?1 AND ?2";
+        let dedup = self.dedup(campaign)?;
+        let read = || -> rusqlite::Result<Option<Seq>> {
+            let sql = "SELECT pos, key, slot FROM entries
+                       WHERE pos BETWEEN ?1 AND ?2 AND key IS NOT NULL ORDER BY pos";
             let mut statement = self.connection.prepare_cached(sql)?;
-            let [first, last] = [from, to].map(|seq| no.entry(seq) >> bits);
-            let mut rows = statement.query([first, last])?;
+            let mut rows = statement.query([no.entry(from), no.entry(to)])?;
             while let Some(row) = rows.next()? {
-                let (bucket, place): (i64, i64) = (row.get(0)?, row.get(2)?);
-                let seq = no.seq((bucket << bits) | place);
-                if (from..=to).contains(&seq) {
-                    each(CompositeKey(row.get(1)?), seq);
+                let seq = no.seq(row.get(0)?);
+                let keys: [Option<Key>; 2] = [row.get(1)?, row.get(2)?];
+                if !keys.iter().flatten().all(|key| dedup.leads_to(key, seq)) {
+                    return Ok(Some(seq));
                 }
             }
-            Ok(())
+            Ok(None)
         };
-        read().map_err(fault)
+        let unfound = read().map_err(fault);
+        self.dedup = Some((campaign, dedup));
+        unfound
     }
 
     fn tile(&mut self, campaign: CampaignId, id: TileId) -> Result<Option<Vec<u8>>, StoreError> {
@@ -253,6 +256,7 @@ fn entry_row<'a>(row: &'a rusqlite::Row<'_>, no: CampaignNo) -> rusqlite::Result
         kind: kind.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, i64::from(code)))?,
         enrollment: enrollment.0.zip(enrollment.1).map(|(no, n)| (EnrollmentNo(no), unsigned(n))),
         amount: amount.map(Minor),
-        bytes: row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?,
+        key: row.get::<_, Option<Key>>(6)?.map(CompositeKey),
+        bytes: row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?,
     })
 }

@@ -22,7 +22,7 @@ use sponsorhub_core::merkle::Hash;
 
 use super::batch::Batch;
 use super::checkpoint::{Bell, move_log};
-use super::dedup::{DedupSizes, KeyMap};
+use super::dedup::KeyMap;
 use super::inbox::{Inbox, Job};
 use super::judge::Pending;
 use super::ledger::Ledger;
@@ -55,7 +55,6 @@ pub struct StepReport {
 #[derive(Debug)]
 pub struct Sequencer {
     pub(super) connection: Connection,
-    pub(super) sizes: DedupSizes,
     pub(super) ledgers: KeyMap<CampaignId, Ledger>,
     pub(super) batch: Batch,
     /// Ledgers that the step in progress touched.
@@ -79,7 +78,6 @@ impl Sequencer {
         let opened = open::open(directory, &options)?;
         Ok(Self {
             connection: opened.connection,
-            sizes: opened.sizes,
             ledgers: KeyMap::default(),
             batch: Batch::default(),
             touched: BTreeMap::new(),
@@ -90,6 +88,10 @@ impl Sequencer {
             rung_at: 0,
             _lock: opened.lock,
         })
+    }
+
+    pub(super) fn slice_keys_max(&self) -> usize {
+        self.options.slice_keys_max
     }
 
     pub(super) fn inbox(&self) -> Arc<Inbox> {
@@ -269,7 +271,7 @@ impl Sequencer {
         let Some(no) = projections::campaign_no(&self.connection, id).map_err(fault)? else {
             return Ok(false);
         };
-        let mut ledger = Ledger::load(&self.connection, no, id, self.sizes)?;
+        let mut ledger = Ledger::load(&self.connection, no, id, self.slice_keys_max())?;
         ledger.used = self.steps;
         self.ledgers.insert(id, ledger);
         Ok(true)

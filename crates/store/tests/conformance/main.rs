@@ -38,7 +38,6 @@ impl Clock {
 /// Sizes that tests make small, so that their edges are met after few entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
-    pub(crate) bucket_bits: u32,
     pub(crate) slice_keys_max: usize,
     pub(crate) queue_bytes_max: usize,
     pub(crate) ledgers_max: usize,
@@ -46,16 +45,12 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     /// As shipped.
-    pub(crate) const REAL: Self = Self {
-        bucket_bits: 10,
-        slice_keys_max: 1 << 20,
-        queue_bytes_max: 64 << 20,
-        ledgers_max: 99,
-    };
+    pub(crate) const REAL: Self =
+        Self { slice_keys_max: 1 << 20, queue_bytes_max: 64 << 20, ledgers_max: 99 };
 
-    /// Buckets of 8 positions, slices of 16 keys, two ledgers in memory.
+    /// Slices of 16 keys, two ledgers in memory.
     pub(crate) const SMALL: Self =
-        Self { bucket_bits: 3, slice_keys_max: 16, queue_bytes_max: 64 << 20, ledgers_max: 2 };
+        Self { slice_keys_max: 16, queue_bytes_max: 64 << 20, ledgers_max: 2 };
 }
 
 /// A place where a store can be opened, closed and opened again.
@@ -80,7 +75,6 @@ impl Sqlite {
 
 pub(crate) fn open_sqlite(directory: &Path, clock: &Clock, sizes: Sizes) -> SqliteStore {
     let options = Options {
-        dedup_bucket_bits: sizes.bucket_bits,
         slice_keys_max: sizes.slice_keys_max,
         queue_bytes_max: sizes.queue_bytes_max,
         ledgers_max: sizes.ledgers_max,

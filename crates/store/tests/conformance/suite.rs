@@ -71,7 +71,7 @@ pub(crate) fn inv_6_entries_and_enrollments_count_without_gaps<B: Backend>(backe
 pub(crate) fn inv_4_a_key_enters_once_however_old_it_is<B: Backend>(backend: &B) {
     let (mut store, _, clock) = live(backend, Sizes::SMALL);
     let mut seqs = Vec::new();
-    // Beyond many buckets of 8 and slices of 16.
+    // Beyond many slices of 16.
     for number in 0..600 {
         seqs.push(appended(&take_one(&store, sale(campaign_id(1), 0, number, 100))).seq);
     }

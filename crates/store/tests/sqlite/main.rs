@@ -40,9 +40,9 @@ fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(directory, Options::default(), || T + 5_000).expect("opens")
 }
 
-/// Small buckets and slices, so that every table has rows soon.
+/// Small slices, so that every table has rows soon.
 fn small() -> Options {
-    Options { dedup_bucket_bits: 3, slice_keys_max: 16, ..Options::default() }
+    Options { slice_keys_max: 16, ..Options::default() }
 }
 
 /// Reads the ledger of campaign 1 from entry 1, and compares everything that is kept beside it.

@@ -20,6 +20,10 @@ pub mod deposit;
 
 pub mod enrollment;
 
+pub mod verification;
+
+pub mod risk;
+
 pub mod conversion;
 
 pub mod hold;

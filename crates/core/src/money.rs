@@ -165,6 +165,9 @@ pub enum Currency {
 }
 
 impl Currency {
+    /// The currencies that a campaign may have.
+    pub const ALL: [Self; 3] = [Self::Usd, Self::Eur, Self::Gbp];
+
     /// The ISO 4217 code.
     pub const fn code(self) -> &'static str {
         match self {

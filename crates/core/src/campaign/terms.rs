@@ -337,13 +337,18 @@ impl Terms {
 /// # Errors
 /// [`TermsError`] with what would be accepted.
 pub fn check_rates(rates: &BTreeMap<String, Rate>) -> Result<(), TermsError> {
-    let valid = |(name, rate): (&String, &Rate)| is_event_type(name) && rate.is_valid();
+    let valid =
+        |(name, rate): (&String, &Rate)| is_event_type(name) && name != REVERSAL && rate.is_valid();
     if rates.len() <= 16 && rates.iter().all(valid) {
         return Ok(());
     }
-    let fix = "at most 16 event types of a-z and _, tiers ascending from 0, values in range";
+    let fix = "at most 16 event types of a-z and _ other than `reversal`, tiers ascending from 0, \
+               values in range";
     Err(TermsError { field: "rates", fix })
 }
+
+/// The event type that takes an order back, which nothing pays.
+pub const REVERSAL: &str = "reversal";
 
 /// Whether `name` is usable as an event type: 1 to 32 of a–z and `_`.
 pub fn is_event_type(name: &str) -> bool {
@@ -374,6 +379,9 @@ mod tests {
         assert_eq!(bad.check().map_err(|error| error.field), Err("platform_fee_bps"));
         let bad = Terms { base: Minor(5), ..terms() };
         assert_eq!(bad.check().map_err(|error| error.field), Err("base_unlock"));
+        let mut bad = terms();
+        bad.rates.insert(REVERSAL.into(), Rate::Bps(vec![(0, 5)]));
+        assert_eq!(bad.check().map_err(|error| error.field), Err("rates"));
         let mut bad = terms();
         bad.rates.insert("sale".into(), Rate::Bps(vec![(1, 5)]));
         assert_eq!(bad.check().map_err(|error| error.field), Err("rates"));

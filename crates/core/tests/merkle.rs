@@ -8,9 +8,9 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use proptest::prelude::*;
 use sha2::Sha256;
 use sponsorhub_core::merkle::{
-    Frontier, Hash, HashSource, ProofError, ProveError, TILE_BYTES, TILE_WIDTH, TileError, TileId,
-    TileSource, TileWriter, consistency_proof, empty_root, inclusion_proof, leaf_hash, node_hash,
-    verify_consistency, verify_inclusion,
+    Frontier, Hash, HashSource, ProofError, ProveError, RecentTree, TILE_BYTES, TILE_WIDTH,
+    TileError, TileId, TileSource, TileWriter, consistency_proof, empty_root, inclusion_proof,
+    leaf_hash, node_hash, verify_consistency, verify_inclusion,
 };
 use tlog_tiles::tlog;
 
@@ -509,6 +509,31 @@ proptest! {
         if let Ok(mut frontier) = Frontier::from_bytes(&bytes) {
             prop_assert_eq!(frontier.to_bytes(), bytes);
             frontier.push(frontier.root());
+        }
+    }
+}
+
+#[test]
+fn inv_14_a_recent_tree_proves_what_a_commit_added_and_nothing_older() {
+    let mut tree = TileWriter::new();
+    let mut number = 0_u64;
+    // Commits of all sizes, across the borders of tiles of both levels.
+    for added in [1, 254, 1, 1, 300, 7, 512, 65_000, 600, 3] {
+        let (first, mut full, mut leaves) = (number, Vec::new(), Vec::new());
+        for _ in 0..added {
+            leaves.push(leaf_hash(&number.to_be_bytes()));
+            tree.push(*leaves.last().expect("just pushed"), &mut full);
+            number += 1;
+        }
+        let recent = RecentTree::new(tree.clone(), &full);
+        assert_eq!((recent.size(), recent.root()), (number, tree.root()));
+        for (index, leaf) in (first..).zip(&leaves).step_by(if added > 1_000 { 97 } else { 1 }) {
+            let proof = recent.inclusion_proof(index).expect("just added");
+            assert_eq!(verify_inclusion(*leaf, index, number, &proof, recent.root()), Ok(()));
+        }
+        assert!(recent.inclusion_proof(number).is_err());
+        if let Some(long_ago) = first.checked_sub(300) {
+            assert!(recent.inclusion_proof(long_ago).is_err(), "that needs stored tiles");
         }
     }
 }

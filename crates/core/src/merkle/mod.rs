@@ -19,6 +19,8 @@ mod frontier;
 
 mod tile;
 
+mod recent;
+
 mod proof;
 
 pub use frontier::{Frontier, FrontierError, SIZE_MAX};
@@ -26,6 +28,7 @@ pub use proof::{
     HashSource, ProofError, ProveError, consistency_proof, inclusion_proof, verify_consistency,
     verify_inclusion,
 };
+pub use recent::{NotRecent, RecentTree};
 pub use tile::{
     TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, Tile, TileError, TileId, TileSource, TileWriter,
 };

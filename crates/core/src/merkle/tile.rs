@@ -137,6 +137,14 @@ impl TileWriter {
         self.frontier.root()
     }
 
+    /// A hash of the level's tile that is not full yet; none where that is another tile.
+    pub(super) fn edge_hash(&self, id: TileId, place: usize) -> Option<Hash> {
+        let shift = TILE_HEIGHT * (u32::from(id.level) + 1);
+        let full = self.size().checked_shr(shift).unwrap_or(0);
+        let hashes = self.edge.get(usize::from(id.level)).filter(|_| id.index == full)?;
+        hashes.get(place).copied()
+    }
+
     /// What is needed to go on without tiles.
     pub const fn frontier(&self) -> &Frontier {
         &self.frontier

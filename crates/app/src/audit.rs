@@ -3,7 +3,7 @@
 //! It trusts nothing but the entries' bytes. Each must be canonical, follow the one before it,
 //! agree with the typed columns of its row, and have the hash that the stored tiles record; what
 //! all of them fold into must be what the projections say (INV-1, INV-2, INV-6, INV-7, INV-10,
-//! INV-14). The first entry that is wrong is named.
+//! INV-14). The first entry that is wrong is named. What no ledger holds is found by [`strays`].
 //!
 //! It reads while a server writes: the projections are read at one moment, entries up to that
 //! moment are read page by page and never change. Pages are decoded on several threads and folded
@@ -25,6 +25,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::merkle::{Tile, TileWriter};
 use sponsorhub_store::{Reader, StoreError};
 
+use compare::OtherTile;
 use page::{Checked, Page, Share, half};
 
 /// Opens a reader of its own for a thread.
@@ -82,12 +83,25 @@ struct Replay<'a> {
     campaign: Option<Campaign>,
     tree: TileWriter,
     full: Vec<Tile>,
+    /// The first stored tile that the entries do not give.
+    other_tile: Option<OtherTile>,
     command_seq: Seq,
     /// Halves of all composite keys.
     keys: Vec<u64>,
     /// Up to where the store counts entries per enrollment, and the counts there.
     counted: Seq,
     counts: Vec<u64>,
+}
+
+/// What lies in the store and belongs to no ledger, in words.
+///
+/// # Errors
+/// [`StoreError`] where the store cannot be read; what it holds is never an error.
+pub fn strays(open: OpenReader<'_>) -> Result<Vec<String>, StoreError> {
+    match open()?.strays() {
+        Err(StoreError::Corrupt(detail)) => Ok(vec![detail]),
+        found => found,
+    }
 }
 
 /// Audits one campaign. `progress` is told how many entries were done since it was last told.
@@ -99,22 +113,25 @@ pub fn audit_campaign(
     id: CampaignId,
     progress: &mut dyn FnMut(u64),
 ) -> Result<CampaignReport, StoreError> {
+    match replayed(open, id, progress) {
+        Err(StoreError::Corrupt(detail)) => Ok(CampaignReport {
+            campaign: id.to_string(),
+            entries: 0,
+            state: None,
+            root: None,
+            finding: Some(Finding::beside("projection", detail)),
+        }),
+        report => report,
+    }
+}
+
+fn replayed(
+    open: OpenReader<'_>,
+    id: CampaignId,
+    progress: &mut dyn FnMut(u64),
+) -> Result<CampaignReport, StoreError> {
     let mut reader = open()?;
-    let report = |entries, replay: Option<&Replay<'_>>, finding| CampaignReport {
-        campaign: id.to_string(),
-        entries,
-        state: replay.and_then(|replay| Some(replay.campaign.as_ref()?.state().name())),
-        root: replay.map(|replay| replay.tree.root().to_string()),
-        finding,
-    };
-    let projections = match reader.projections(id) {
-        Ok(Some(projections)) => projections,
-        Ok(None) => return Err(StoreError::UnknownCampaign(id)),
-        Err(StoreError::Corrupt(detail)) => {
-            return Ok(report(0, None, Some(Finding::beside("projection", detail))));
-        }
-        Err(error) => return Err(error),
-    };
+    let projections = reader.projections(id)?.ok_or(StoreError::UnknownCampaign(id))?;
     let head = projections.head.seq;
     let mut replay = Replay {
         reader: reader.as_mut(),
@@ -122,22 +139,33 @@ pub fn audit_campaign(
         campaign: None,
         tree: TileWriter::new(),
         full: Vec::new(),
+        other_tile: None,
         command_seq: 0,
         keys: Vec::new(),
         counted: projections.counted,
         counts: Vec::new(),
     };
     let mut finding = replay.entries(open, head, progress)?;
-    if finding.is_none() {
-        finding = replay.repeated_key(head)?;
+    let tree = compare::tree(&replay.tree, &projections.head);
+    if let Some(other) = replay.other_tile.take() {
+        // The entries are as they were appended if all of them have the recorded root. Otherwise
+        // the tile tells which has changed, and it lies before whatever came of it.
+        let is_sound = finding.is_none() && tree.is_none();
+        finding = Some(if is_sound { other.tile_changed() } else { other.entry_changed() });
     }
     if finding.is_none() {
-        finding = compare::tree(&replay.tree, &projections.head);
+        finding = replay.repeated_key(head)?.or(tree);
     }
     if let (None, Some(campaign)) = (&finding, &replay.campaign) {
         finding = compare::projections(campaign, replay.command_seq, &replay.counts, &projections);
     }
-    Ok(report(replay.tree.size(), Some(&replay), finding))
+    Ok(CampaignReport {
+        campaign: id.to_string(),
+        entries: replay.tree.size(),
+        state: replay.campaign.as_ref().map(|campaign| campaign.state().name()),
+        root: Some(replay.tree.root().to_string()),
+        finding,
+    })
 }
 
 impl Replay<'_> {
@@ -205,8 +233,8 @@ impl Replay<'_> {
         self.tree.push(leaf, &mut self.full);
         for tile in std::mem::take(&mut self.full) {
             let stored = self.reader.tile(self.id, tile.id)?;
-            if let Some(finding) = compare::tile(&tile, stored.as_deref(), entry.seq) {
-                return Ok(Some(finding));
+            if self.other_tile.is_none() {
+                self.other_tile = compare::tile(&tile, stored.as_deref(), entry.seq);
             }
         }
         Ok(None)

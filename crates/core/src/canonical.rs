@@ -128,27 +128,6 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&pairs.as_flattened()[start..]);
 }
 
-/// Appends `text` as a JSON string, with the escapes of RFC 8785 §3.2.2.2 and no others.
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    for run in text.as_bytes().split_inclusive(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-        let (before, last) = match run {
-            [before @ .., last @ (0..0x20 | b'"' | b'\\')] => (before, Some(*last)),
-            all => (all, None),
-        };
-        out.extend_from_slice(before);
-        let Some(last) = last else { continue };
-        if let Some(short) = short_escape(last) {
-            out.extend_from_slice(&[b'\\', short]);
-        } else {
-            let [high, low] = [last >> 4, last & 15].map(|digit| DIGITS[usize::from(digit)]);
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-        }
-    }
-    out.push(b'"');
-}
-
 /// What follows the backslash for a byte that has an escape of two characters.
 const fn short_escape(byte: u8) -> Option<u8> {
     Some(match byte {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use sponsorhub_core::canonical::CanonicalError as E;
-use sponsorhub_core::canonical::{check, write_integer, write_string};
+use sponsorhub_core::canonical::{check, write_integer};
 use sponsorhub_core::money::INTEGER_MAX;
 
 #[test]
@@ -126,13 +126,10 @@ fn integers_are_written_in_decimal() {
 }
 
 #[test]
-fn strings_are_written_with_the_shortest_escapes() {
+fn every_string_of_the_encoder_is_canonical() {
     let all: String = (0..0x3000).filter_map(char::from_u32).collect();
     for text in ["", "a", "\n", "\n\n", "a\"", "\\a", &all] {
-        let mut out = Vec::new();
-        write_string(&mut out, text);
-        assert_eq!(out, serde_json::to_vec(text).expect("a string"));
-        assert_eq!(check(&out), Ok(()));
+        assert_eq!(check(&serde_json::to_vec(text).expect("a string")), Ok(()));
     }
 }
 
@@ -238,10 +235,9 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_here_is_what_the_encoder_writes(number in any::<i64>(), text in any::<String>()) {
+    fn any_integer_is_written_in_decimal(number in any::<i64>()) {
         let mut out = Vec::new();
         write_integer(&mut out, number);
-        write_string(&mut out, &text);
-        prop_assert_eq!(out, format!("{number}{}", Value::from(text)).into_bytes());
+        prop_assert_eq!(out, number.to_string().into_bytes());
     }
 }

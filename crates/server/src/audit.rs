@@ -4,10 +4,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use sponsorhub_app::audit::{CampaignReport, audit_campaign};
+use sponsorhub_app::audit::{CampaignReport, audit_campaign, strays};
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_store::{Reader, StoreError, open_read_only};
 
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
         value_name = "DIR"
     )]
     data_dir: PathBuf,
-    /// Audit this campaign only (`cmp_…`).
+    /// Audit this campaign only (`cmp_…`). What belongs to no ledger is looked for all the same.
     #[arg(long, value_name = "ID")]
     campaign: Option<CampaignId>,
     /// Print one JSON object instead of lines for people.
@@ -43,9 +43,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let mut entries = 0;
     for campaign in &campaigns {
-        let head = reader.head(*campaign)?;
-        let head = head.with_context(|| format!("there is no campaign {campaign} here"))?;
-        entries += head.seq;
+        match reader.head(*campaign) {
+            Ok(Some(head)) => entries += head.seq,
+            Ok(None) => bail!("there is no campaign {campaign} here"),
+            // The audit of that campaign says what is wrong, and the others are audited as well.
+            Err(StoreError::Corrupt(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     drop(reader);
     let bar = progress_bar(entries);
@@ -60,12 +64,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         reports.push(report);
     }
     bar.finish_and_clear();
-    let wrong = reports.iter().filter(|report| report.finding.is_some()).count();
+    let strays = strays(&open).context("looking for what belongs to no ledger")?;
+    let wrong = reports.iter().filter(|report| report.finding.is_some()).count() + strays.len();
     let entries: u64 = reports.iter().map(|report| report.entries).sum();
     if arguments.json {
-        let object = json!({ "ok": wrong == 0, "entries": entries, "campaigns": reports });
+        let ok = wrong == 0;
+        let object =
+            json!({ "ok": ok, "entries": entries, "campaigns": reports, "strays": strays });
         writeln!(out, "{}", serde_json::to_string_pretty(&object)?)?;
     } else {
+        for stray in strays {
+            writeln!(out, "WRONG  beside the ledgers: {stray} [stray]")?;
+        }
         let verdict = if wrong == 0 { "audit passed".into() } else { format!("{wrong} WRONG") };
         writeln!(out, "{verdict}: {} campaigns, {entries} entries", reports.len())?;
     }

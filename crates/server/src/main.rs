@@ -18,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Derives every balance and the hash tree again from entry 1, and names the first wrong entry.
     ///
+    /// Also names what lies in the database and belongs to no ledger.
+    ///
     /// Only reads, so it may run while a server writes. Exit code 0: everything is right. 1: something
     /// is wrong, and it is named. 2: the audit could not be done.
     Audit(audit::Arguments),

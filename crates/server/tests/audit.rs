@@ -11,14 +11,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use serde_json::Value;
-use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt};
+use sponsorhub_core::campaign::lifecycle::Opening;
+use sponsorhub_core::campaign::terms::Terms;
+use sponsorhub_core::ids::{BrandId, CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt};
+use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::entry::Entry;
+use sponsorhub_core::ledger::event::campaign::Mode;
 use sponsorhub_core::ledger::event::conversion::{ConversionAccepted, Taken};
 use sponsorhub_core::ledger::kind::Body;
 use sponsorhub_core::merkle::leaf_hash;
-use sponsorhub_core::money::Minor;
-use sponsorhub_store::{Intake, Options, SqliteStore, Store, open_read_only};
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_store::{
+    Intake, Options, Outcome, SqliteStore, Store, Submission, Submitted, open_read_only,
+};
 use tempfile::TempDir;
+
+const DAY: i64 = 86_400_000;
+/// The day on which the sample ends.
+const NOW: i64 = 20_040 * DAY;
 
 fn sample_data() -> TempDir {
     let directory = TempDir::new().expect("a temporary directory");
@@ -52,9 +62,31 @@ fn edit(directory: &Path, sql: &str) {
     for name in names {
         database.execute_batch(&format!("DROP TRIGGER {name}")).expect("drops");
     }
+    // As a tool would that knows nothing of ours.
+    database.execute_batch("PRAGMA foreign_keys = OFF").expect("a pragma");
     let edited = database.execute_batch(sql);
     edited.unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert!(database.total_changes() > 0, "the edit changed nothing: {sql}");
+}
+
+/// An order that the sample's first creator brought.
+fn sale(campaign: CampaignId, number: u64) -> Intake {
+    let hash = leaf_hash(&number.to_be_bytes()).0;
+    let random: [u8; 16] = hash.first_chunk().copied().expect("32 bytes");
+    let taken = Taken {
+        amount: Minor(700),
+        artifact: "clk_1".into(),
+        click_at: NOW - DAY,
+        fingerprint: Fingerprint(random),
+        key: CompositeKey(random),
+        occurred_at: NOW,
+        risk: None,
+        r#type: "sale".into(),
+    };
+    let first = leaf_hash(b"creator 0").0;
+    let creator = EnrollmentId(first.first_chunk().copied().expect("32 bytes"));
+    let body = ConversionAccepted(taken).into();
+    Intake::try_new(campaign, creator, &body, Salt(random)).expect("an event")
 }
 
 /// SQL for the row of an entry of the sample's one campaign.
@@ -175,9 +207,14 @@ fn edited_projections_are_found_although_every_entry_is_right() {
         "INSERT INTO balances VALUES (1, 2, 'unclaimed', -5)",
         "UPDATE campaign_heads SET state = 'completed', ended_at_ms = 5",
         "UPDATE campaign_heads SET budget_minor = 1",
+        "UPDATE campaign_heads SET confirmed_minor = confirmed_minor - 1",
+        "UPDATE campaign_heads SET at_ms = at_ms + 1",
+        "UPDATE campaign_heads SET seq = seq - 1",
         "UPDATE campaign_heads SET command_seq = 3",
         "UPDATE campaign_heads SET counted_seq = 99999",
         "UPDATE live_intervals SET from_ms = 1",
+        "UPDATE live_intervals SET no = 1",
+        "UPDATE balances SET enrollment_no = -2 WHERE account = 'provider'",
         "UPDATE enrollments SET ended_at_ms = 1728172800000 WHERE no = 1",
         "DELETE FROM reversals WHERE conversion_seq = (SELECT max(conversion_seq) FROM reversals)",
         "UPDATE reversals SET refunded_minor = refunded_minor - 1",
@@ -203,23 +240,132 @@ fn inv_4_an_edited_filter_is_found_at_the_first_entry_that_could_enter_again() {
     for sql in edits {
         let data = sample_data();
         let small = Options { slice_keys_max: 64, ..Options::default() };
+        let store = SqliteStore::open(data.path(), small, || NOW).expect("opens");
+        let campaign = store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign;
         // Slices that became full are stored with the next entry.
-        append_one(SqliteStore::open(data.path(), small, || NOW).expect("opens"), 1);
+        store.take_in_and_wait(vec![sale(campaign, 1)]).expect("room").expect("a commit");
+        drop(store);
         let (exit, json) = report(data.path());
         assert_eq!(exit, Some(0), "{json}");
         edit(data.path(), sql);
         let (exit, json) = report(data.path());
         assert_eq!(exit, Some(1), "{sql}: {json}");
+        assert_eq!(json["campaigns"][0]["finding"]["code"], "key", "{sql}: {json}");
     }
 }
 
 #[test]
-fn an_edited_tile_is_found() {
+fn a_tile_alone_that_was_changed_is_named_and_no_entry() {
+    let edits = [
+        ("UPDATE tiles SET bytes = zeroblob(8192) WHERE pos = (1 << 40) + 1", "tile 1 of level 0"),
+        ("DELETE FROM tiles WHERE pos = 1 << 40", "tile 0 of level 0"),
+    ];
+    for (sql, tile) in edits {
+        let data = sample_data();
+        edit(data.path(), sql);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(1));
+        let finding = &json["campaigns"][0]["finding"];
+        assert_eq!((&finding["code"], &finding["entry"]), (&"tile".into(), &Value::Null), "{json}");
+        assert!(finding["detail"].as_str().is_some_and(|text| text.contains(tile)), "{finding}");
+    }
+    // Where an entry was changed too, the root says so, and the tile names an entry again.
     let data = sample_data();
-    edit(data.path(), "UPDATE tiles SET bytes = zeroblob(8192) WHERE pos = (1 << 40) + 1");
+    edit(data.path(), &amount_in_both(data.path(), 120));
+    edit(data.path(), "DELETE FROM tiles WHERE pos = (1 << 40) + 1");
     let (exit, json) = report(data.path());
-    assert_eq!(exit, Some(1));
-    assert_eq!(json["campaigns"][0]["finding"]["code"], "tree", "{json}");
+    let finding = &json["campaigns"][0]["finding"];
+    assert_eq!((exit, &finding["entry"], &finding["code"]), (Some(1), &120.into(), &"tree".into()));
+}
+
+#[test]
+fn one_corrupt_campaign_is_named_and_the_others_are_audited() {
+    let edits = [
+        "UPDATE campaign_heads SET frontier = x'00' WHERE campaign_no = 1",
+        "UPDATE campaign_heads SET state = 'dreaming' WHERE campaign_no = 1",
+        "DELETE FROM campaign_heads WHERE campaign_no = 1",
+        "UPDATE balances SET account = 'pocket' WHERE campaign_no = 1 AND account = 'provider'",
+        "PRAGMA ignore_check_constraints = ON; UPDATE campaign_heads SET seq = -1",
+    ];
+    for sql in edits {
+        let data = sample_data();
+        let second = open_a_second_campaign(data.path());
+        edit(data.path(), sql);
+        let (exit, json) = report(data.path());
+        assert_eq!(exit, Some(1), "{sql}: {json}");
+        assert_eq!(json["campaigns"][0]["finding"]["code"], "projection", "{sql}: {json}");
+        assert_eq!(json["campaigns"][1]["campaign"], second.to_string(), "{sql}: {json}");
+        let is_sound = json["campaigns"][1]["finding"].is_null();
+        assert!(is_sound || sql.starts_with("PRAGMA"), "{sql}: {json}");
+        let lines = String::from_utf8(audit(data.path(), &[]).stdout).expect("text");
+        assert!(lines.starts_with("WRONG  cmp_"), "{lines}");
+    }
+}
+
+/// Opens campaign 2 in a sample, with one entry.
+fn open_a_second_campaign(directory: &Path) -> CampaignId {
+    let store = SqliteStore::open(directory, Options::default(), || NOW).expect("opens");
+    let id = CampaignId([2; 16]);
+    let opening = Opening { id, brand: BrandId([2; 16]), mode: Mode::Sandbox };
+    let terms = Terms::with_defaults(Currency::Usd, Minor(1_000), NOW + 90 * DAY);
+    let draft = Draft::open(opening, terms, NOW).expect("valid terms");
+    let submission = Submission::try_new(&draft, || Salt([2; 16])).expect("can be written");
+    let submitted = store.submit_and_wait(submission).expect("room").expect("a commit");
+    assert!(matches!(submitted, Submitted::Appended { .. }));
+    id
+}
+
+#[test]
+fn ledgers_that_nobody_lists_and_rows_beside_them_do_not_pass() {
+    let edits = [
+        ("DELETE FROM campaigns", 6),
+        (
+            "INSERT INTO entries VALUES ((1 << 40) + 735, 1, 1, NULL, NULL, NULL, NULL, NULL, x'00')",
+            1,
+        ),
+        ("INSERT INTO entries VALUES (1 << 40, 1, 1, NULL, NULL, NULL, NULL, NULL, x'00')", 1),
+        ("INSERT INTO tiles VALUES ((1 << 40) + 2, zeroblob(8192))", 1),
+        ("INSERT INTO reversals VALUES (7, 7, 7, 0)", 1),
+    ];
+    for (sql, least) in edits {
+        let data = sample_data();
+        edit(data.path(), sql);
+        let (exit, json) = report(data.path());
+        assert_eq!((exit, &json["ok"]), (Some(1), &Value::Bool(false)), "{sql}: {json}");
+        let strays = json["strays"].as_array().expect("a list");
+        assert!(strays.len() >= least, "{sql}: {json}");
+        let lines = String::from_utf8(audit(data.path(), &[]).stdout).expect("text");
+        assert!(lines.contains("WRONG  beside the ledgers: "), "{lines}");
+        assert!(!lines.contains("audit passed"), "{lines}");
+    }
+}
+
+#[test]
+fn inv_4_an_entry_that_repeats_a_key_is_found_although_all_else_is_right() {
+    let data = sample_data();
+    let take_in = |numbers: std::ops::Range<u64>| {
+        let store = SqliteStore::open(data.path(), Options::default(), || NOW).expect("opens");
+        let campaign = store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign;
+        let sales = numbers.map(|number| sale(campaign, number)).collect();
+        let outcomes = store.take_in_and_wait(sales).expect("room").expect("a commit");
+        let is_appended = |outcome: &Outcome| matches!(outcome, Outcome::Appended(_));
+        assert!(outcomes.iter().all(is_appended), "{outcomes:?}");
+    };
+    // Entries 735 to 1134. Then the store forgets a key, takes it in again, and is given back what
+    // it had forgotten.
+    take_in(0..400);
+    let forgotten = row(735);
+    let keep = format!("CREATE TABLE kept AS SELECT key FROM entries WHERE {forgotten}");
+    edit(data.path(), &format!("{keep}; UPDATE entries SET key = NULL WHERE {forgotten}"));
+    take_in(0..1);
+    let back = format!("UPDATE entries SET key = (SELECT key FROM kept) WHERE {forgotten}");
+    edit(data.path(), &format!("{back}; DROP TABLE kept"));
+    let (exit, json) = report(data.path());
+    let finding = &json["campaigns"][0]["finding"];
+    assert_eq!((exit, &finding["code"]), (Some(1), &"key".into()), "{json}");
+    assert_eq!(finding["entry"], 1_135, "{finding}");
+    let says = finding["detail"].as_str().expect("words");
+    assert!(says.contains("an earlier entry has the same composite key"), "{says}");
 }
 
 #[test]
@@ -236,55 +382,22 @@ fn what_cannot_be_audited_ends_with_exit_code_2_and_says_why() {
     assert!(text.contains("there is no campaign cmp_"), "{text}");
 }
 
-const DAY: i64 = 86_400_000;
-
-/// A month and a half into the sample's campaign.
-const NOW: i64 = 20_000 * DAY + 40 * DAY;
-
-/// An order of the sample's first creator that no other number gives.
-fn order(campaign: CampaignId, number: u64) -> Intake {
-    let hash = leaf_hash(&number.to_be_bytes()).0;
-    let random: [u8; 16] = hash.first_chunk().copied().expect("32 bytes");
-    let taken = Taken {
-        amount: Minor(700),
-        artifact: "clk_1".into(),
-        click_at: NOW - DAY,
-        fingerprint: Fingerprint(random),
-        key: CompositeKey(random),
-        occurred_at: NOW,
-        risk: None,
-        r#type: "sale".into(),
-    };
-    let first = leaf_hash(b"creator 0").0;
-    let creator = EnrollmentId(first.first_chunk().copied().expect("32 bytes"));
-    let body = ConversionAccepted(taken).into();
-    Intake::try_new(campaign, creator, &body, Salt(random)).expect("an event")
-}
-
-fn campaign_of(store: &SqliteStore) -> CampaignId {
-    store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign
-}
-
-fn append_one(store: SqliteStore, number: u64) {
-    let campaign = campaign_of(&store);
-    let outcomes = store.take_in_and_wait(vec![order(campaign, number)]);
-    let outcomes = outcomes.expect("room").expect("a commit");
-    assert!(matches!(outcomes[..], [sponsorhub_store::Outcome::Appended(_)]), "{outcomes:?}");
-}
-
 #[test]
 fn the_audit_passes_while_another_process_writes() {
     let data = sample_data();
     let store = SqliteStore::open(data.path(), Options::default(), || NOW).expect("opens");
-    let campaign = campaign_of(&store);
+    let campaign = store.reader().expect("reads").campaigns(0, 1).expect("lists")[0].campaign;
     let done = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&done);
     let writer = std::thread::spawn(move || {
         let mut written = 0_u64;
         while !stop.load(Ordering::SeqCst) {
-            let sales = (written..written + 50).map(|number| order(campaign, number)).collect();
-            written += 50;
-            store.take_in_and_wait(sales).expect("room").expect("a commit");
+            let sales = (0..50).map(|_| {
+                written += 1;
+                sale(campaign, written)
+            });
+            let outcomes = store.take_in_and_wait(sales.collect());
+            outcomes.expect("room").expect("a commit");
         }
         written
     });

@@ -13,6 +13,8 @@
 //!   refused, or answered with an error, is not in the ledger (INV-5). One exception can not be
 //!   promised away: where the machine dies between commit and answer, the event is there and its
 //!   next delivery is told so.
+//! - **Apart.** A ledger that contradicts itself takes no more entries and is answered as corrupt;
+//!   ledgers of other campaigns go on, also those of the same commit.
 //! - **Snapshots.** A read sees one moment. Projections (balances, heads, sums of reversals) are
 //!   of the same moment as the entries.
 //! - **Append-only.** Entries, keys, filters and tiles are never changed or removed, and the

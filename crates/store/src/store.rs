@@ -13,7 +13,8 @@ use crate::error::StoreError;
 use crate::work::{Intake, Outcome, Submission, Submitted, Tree};
 
 /// Called once, after the commit or when it is clear that there will be none. It runs on the
-/// writer's thread and must not block: hand the answer on and return.
+/// writer's thread and must not block: hand the answer on and return. One that panics is cut off
+/// there; nobody else notices.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 
 /// So much waits that nothing more is taken: ask again later (503 with Retry-After).
@@ -50,6 +51,10 @@ impl std::fmt::Debug for IntakeHeldBack {
 pub trait Store: Send + Sync {
     /// Hands in events, which may be of several campaigns. Each is judged by itself; the outcomes
     /// come in the same order.
+    ///
+    /// A fault is answered for all events that were handed in together, and then none of them is
+    /// in a ledger. So where the ledger of one is corrupt, the others go down with it: hand them in
+    /// again without that campaign, or events of each campaign by themselves from the start.
     ///
     /// # Errors
     /// [`QueueFull`]: nothing was taken and `reply` is not called.
@@ -221,13 +226,13 @@ pub trait Reader: Send {
     /// The end of a ledger; none for an unknown campaign.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::Corrupt`] for a campaign that has none, and faults.
     fn head(&mut self, campaign: CampaignId) -> Result<Option<Head>, StoreError>;
 
     /// Everything beside a ledger; none for an unknown campaign.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::Corrupt`] where it cannot be read as what it should be, and faults.
     fn projections(&mut self, campaign: CampaignId) -> Result<Option<Projections>, StoreError>;
 
     /// The balances of a campaign.
@@ -304,6 +309,13 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError::UnknownCampaign`] and faults.
     fn tile(&mut self, campaign: CampaignId, id: TileId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// What lies in the store and belongs to no ledger, in words: rows of a campaign that nobody
+    /// opened, entries and tiles beyond the end of theirs. Finds at most a score of them.
+    ///
+    /// # Errors
+    /// Faults.
+    fn strays(&mut self) -> Result<Vec<String>, StoreError>;
 
     /// The root of the tree of the first `size` entries.
     ///

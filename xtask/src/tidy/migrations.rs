@@ -3,8 +3,8 @@
 use super::Report;
 use super::tree::Tree;
 
-const SQLITE: &str = "crates/store/migrations/sqlite";
-const POSTGRES: &str = "crates/store/migrations/postgres";
+pub(super) const SQLITE: &str = "crates/store/migrations/sqlite";
+pub(super) const POSTGRES: &str = "crates/store/migrations/postgres";
 
 /// Numbers and pairs of the migrations.
 pub(super) fn numbered_and_paired(tree: &Tree) -> Report {

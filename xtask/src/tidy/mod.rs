@@ -9,6 +9,7 @@ mod edges;
 mod invariants;
 mod links;
 mod migrations;
+mod sharding;
 mod source;
 mod tree;
 mod words;
@@ -54,6 +55,7 @@ fn check(tree: &Tree, metadata: &Value) -> Vec<(&'static str, Report)> {
         ("ARCHITECTURE.md names", architecture::names(tree)),
         ("invariants cited by tests", invariants::cited(tree)),
         ("migrations", migrations::numbered_and_paired(tree)),
+        ("sharding by campaign", sharding::by_campaign(tree)),
         ("links", links::resolve(tree)),
         ("glossary", words::one_word_per_thing(tree)),
     ]

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 /// Kinds of files whose text some check reads.
 const TEXT: [&str; 4] = [".rs", ".md", ".sql", ".toml"];
 
-/// Folders that are not part of the project.
+/// What is not part of the project. Mostly folders; `.git` is a file where several trees share one.
 const FOREIGN: [&str; 4] = [".git", "target", "node_modules", "sponsorhub-data"];
 
 /// Paths with forward slashes, and the text of those files that checks read.
@@ -31,10 +31,12 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
             let relative = format!("{prefix}{name}");
+            if FOREIGN.contains(&name.as_str()) {
+                continue;
+            }
             if entry.file_type()?.is_dir() {
                 // Cargo marks its build folders by this file, whatever their name.
-                let foreign = FOREIGN.contains(&name.as_str());
-                if !foreign && !path.join("CACHEDIR.TAG").exists() {
+                if !path.join("CACHEDIR.TAG").exists() {
                     self.load_folder(&path, &format!("{relative}/"))?;
                 }
                 continue;

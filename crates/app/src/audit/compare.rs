@@ -5,31 +5,62 @@ use std::collections::BTreeMap;
 use sponsorhub_core::ids::{EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::merkle::{TILE_WIDTH, Tile, TileWriter};
+use sponsorhub_core::merkle::{TILE_HEIGHT, Tile, TileId, TileWriter};
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::store::{Head, Projections};
 
 use super::Finding;
 
-/// A tile that has just become full, against the stored one.
-pub(super) fn tile(derived: &Tile, stored: Option<&[u8]>, seq: Seq) -> Option<Finding> {
+/// Entries that a tile of the lowest level has hashes of.
+const WIDTH: u64 = 1 << TILE_HEIGHT;
+
+/// A stored tile that is not what the entries give.
+#[derive(Debug)]
+pub(super) struct OtherTile {
+    id: TileId,
+    /// The first entry that the tile has another hash of, or the one that filled it.
+    entry: Seq,
+    /// What is certain whether the tile was changed or an entry.
+    found: &'static str,
+}
+
+impl OtherTile {
+    /// The finding where the entries are as they were appended.
+    pub(super) fn tile_changed(&self) -> Finding {
+        let TileId { level, index } = self.id;
+        let detail = format!(
+            "tile {index} of level {level} {}, although these have the recorded root (INV-14)",
+            self.found
+        );
+        Finding::beside("tile", detail)
+    }
+
+    /// The finding where they are not.
+    pub(super) fn entry_changed(&self) -> Finding {
+        let TileId { level, index } = self.id;
+        let detail = format!(
+            "tile {index} of level {level} {}; this is the first entry that shows it (INV-14)",
+            self.found
+        );
+        Finding::at("tree", self.entry, detail)
+    }
+}
+
+/// A tile that `seq` has just made full, against the stored one.
+pub(super) fn tile(derived: &Tile, stored: Option<&[u8]>, seq: Seq) -> Option<OtherTile> {
+    let id = derived.id;
     let Some(stored) = stored else {
-        let detail = format!("tile {:?} is not stored (INV-14)", derived.id);
-        return Some(Finding::at("tree", seq, detail));
+        return Some(OtherTile { id, entry: seq, found: "is not stored as the entries give it" });
     };
     if derived.bytes == stored {
         return None;
     }
     let pairs = derived.bytes.chunks(32).zip(stored.chunks(32));
     let same = pairs.take_while(|(derived, stored)| derived == stored).count();
-    if derived.id.level > 0 {
-        let detail = format!("tile {:?} differs although the tiles below agree", derived.id);
-        return Some(Finding::at("tree", seq, detail));
-    }
-    let width = u64::try_from(TILE_WIDTH).expect("a small number");
-    let first = derived.id.index * width + u64::try_from(same).expect("within a tile") + 1;
-    let detail = "its bytes do not have the hash that was recorded when it was appended (INV-14)";
-    Some(Finding::at("tree", first, detail))
+    let first = id.index * WIDTH + u64::try_from(same).expect("within a tile") + 1;
+    // Hashes of higher levels are over many entries, whose own tiles agree.
+    let entry = if id.level == 0 { first.min(seq) } else { seq };
+    Some(OtherTile { id, entry, found: "has other hashes than the entries give" })
 }
 
 /// The tree after the last entry.
@@ -38,7 +69,6 @@ pub(super) fn tree(derived: &TileWriter, head: &Head) -> Option<Finding> {
     if derived.size() == head.tree.size && root == head.tree.root {
         return None;
     }
-    let width = u64::try_from(TILE_WIDTH).expect("a small number");
     let detail = format!(
         "the tree over {} entries has root {root}, recorded is {} over {} (INV-14); entries before \
          these agree with stored tiles",
@@ -46,7 +76,7 @@ pub(super) fn tree(derived: &TileWriter, head: &Head) -> Option<Finding> {
         head.tree.root,
         head.tree.size
     );
-    let entry = Some(derived.size() / width * width + 1);
+    let entry = Some(derived.size() / WIDTH * WIDTH + 1);
     Some(Finding { code: "tree", entry, up_to: Some(derived.size()), detail })
 }
 

@@ -93,11 +93,17 @@ fn unfound_key(
         return Ok(());
     };
     let (from, to) = (first.entry.seq, last.entry.seq);
-    if let Some(seq) = reader.unfound_key(campaign, from, to)? {
-        page.checked.truncate(as_index(seq - from));
-        let detail = "no filter leads to its composite key, so that it could enter again (INV-4)";
-        page.finding = Some(Finding::at("key", seq, detail));
-    }
+    let (seq, detail) = match reader.unfound_key(campaign, from, to) {
+        Ok(None) => return Ok(()),
+        Ok(Some(seq)) => {
+            let detail = "no filter leads to its composite key: it could enter again (INV-4)";
+            (seq, detail.to_owned())
+        }
+        Err(StoreError::Corrupt(detail)) => (from, detail),
+        Err(error) => return Err(error),
+    };
+    page.checked.truncate(as_index(seq - from));
+    page.finding = Some(Finding::at("key", seq, detail));
     Ok(())
 }
 

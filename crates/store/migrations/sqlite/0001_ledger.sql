@@ -8,7 +8,7 @@
 -- number stands in its upper bits: `pos = campaign_no << 40 | seq`, so that a campaign's entries
 -- lie together and in order, and an append goes to one place.
 
--- One row about the installation. Never changes once set.
+-- One row about the installation. Never changes, but for the keyring, which is set once.
 CREATE TABLE installation (
     one INTEGER PRIMARY KEY CONSTRAINT installation_is_one CHECK (one = 1),
     -- The keyring that this database belongs to; empty until a store is opened with one.
@@ -155,3 +155,22 @@ CREATE TRIGGER campaigns_never_change BEFORE UPDATE ON campaigns
 BEGIN SELECT raise(ABORT, 'campaigns keep their numbers'); END;
 CREATE TRIGGER campaigns_never_leave BEFORE DELETE ON campaigns
 BEGIN SELECT raise(ABORT, 'campaigns keep their numbers'); END;
+
+-- REPLACE removes a row without asking the triggers above, unless a connection turns on
+-- recursive_triggers; these see it come in.
+CREATE TRIGGER campaigns_are_written_once BEFORE INSERT ON campaigns
+WHEN EXISTS (SELECT 1 FROM campaigns WHERE no = new.no OR id = new.id)
+BEGIN SELECT raise(ABORT, 'campaigns keep their numbers'); END;
+
+-- The first keyring that a store is opened with may be recorded, and nothing else. What the keys
+-- lie in is counted by the other columns, so they are fixed from the start.
+CREATE TRIGGER installation_keeps_its_keyring BEFORE UPDATE ON installation
+WHEN old.keyring_id IS NOT NULL
+BEGIN SELECT raise(ABORT, 'the installation never changes'); END;
+CREATE TRIGGER installation_is_one_row BEFORE UPDATE OF one ON installation
+BEGIN SELECT raise(ABORT, 'the installation never changes'); END;
+CREATE TRIGGER installation_never_leaves BEFORE DELETE ON installation
+BEGIN SELECT raise(ABORT, 'the installation never changes'); END;
+CREATE TRIGGER installation_is_written_once BEFORE INSERT ON installation
+WHEN EXISTS (SELECT 1 FROM installation)
+BEGIN SELECT raise(ABORT, 'the installation never changes'); END;

@@ -1,6 +1,7 @@
 //! What waits for the writer. Bounded by bytes: who finds it full is told so at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use sponsorhub_core::ids::CampaignId;
@@ -25,6 +26,16 @@ impl Job {
             Self::TakeIn(events, _) => events.len(),
             Self::Submit(submission, _) => submission.entries.len(),
         }
+    }
+
+    /// Whose ledgers it is about, some perhaps several times.
+    pub(super) fn campaigns(&self) -> impl Iterator<Item = CampaignId> {
+        let (events, submission) = match self {
+            Self::TakeIn(events, _) => (events.as_slice(), None),
+            Self::Submit(submission, _) => (&[][..], Some(submission)),
+        };
+        let commanded = submission.map(|submission| submission.campaign);
+        events.iter().map(|event| event.campaign).chain(commanded)
     }
 
     /// Whether it brings events of a campaign whose intake is held back.
@@ -56,10 +67,16 @@ impl Job {
     /// Answers that it was not done.
     pub(super) fn fail(self, error: StoreError) {
         match self {
-            Self::TakeIn(_, reply) => reply(Err(error)),
-            Self::Submit(_, reply) => reply(Err(error)),
+            Self::TakeIn(_, reply) => tell(reply, Err(error)),
+            Self::Submit(_, reply) => tell(reply, Err(error)),
         }
     }
+}
+
+/// Hands an answer on. A reply that panics has told so on the way and stops nobody else: what was
+/// committed stands, and the others wait for their answers.
+pub(super) fn tell<T>(reply: Reply<T>, answer: Result<T, StoreError>) {
+    drop(catch_unwind(AssertUnwindSafe(|| reply(answer))));
 }
 
 /// The queue in front of a sequencer.

@@ -189,10 +189,7 @@ impl Sequencer {
             });
             found.optional().map_err(fault)?.flatten()
         };
-        let missing = || {
-            let id = ledger.id;
-            StoreError::Corrupt(format!("campaign {id}: entry {seq} has a key and is no event"))
-        };
+        let missing = || StoreError::Corrupt(format!("entry {seq} has a key and is no event"));
         fingerprint.ok_or_else(missing)
     }
 

@@ -16,7 +16,7 @@ use sponsorhub_core::money::Minor;
 use super::dedup::{Dedup, KeyMap};
 use super::open::fault;
 use super::position::{CampaignNo, signed, unsigned};
-use super::{projections, tree};
+use super::{projections, strays, tree};
 use crate::error::StoreError;
 use crate::store::{BalanceRow, EnrollmentRow};
 use crate::work::{After, Effect, Tree};
@@ -115,7 +115,7 @@ impl Ledger {
         id: CampaignId,
         slice_keys_max: usize,
     ) -> Result<Self, StoreError> {
-        let corrupt = |what: &str| StoreError::Corrupt(format!("campaign {id}: {what}"));
+        let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
         let row = projections::head(connection, no).map_err(fault)?;
         let row = row.ok_or_else(|| corrupt("it has no head"))?;
         let tiles = tree::restore(connection, no, row.head.seq)?;
@@ -124,6 +124,9 @@ impl Ledger {
         }
         if row.counted > row.head.seq {
             return Err(corrupt("it has counted entries behind its head"));
+        }
+        if let Some(what) = strays::beyond(connection, no, row.head.seq).map_err(fault)? {
+            return Err(StoreError::Corrupt(what));
         }
         let dedup = Dedup::load(connection, no, slice_keys_max).map_err(fault)?;
         let dedup = dedup.ok_or_else(|| corrupt("a filter slice is damaged"))?;

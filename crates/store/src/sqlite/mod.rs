@@ -2,7 +2,8 @@
 //!
 //! In the order of an event: `inbox` (what waits), `sequencer` (one transaction at a time),
 //! `judge` (what is decided), `ledger` and `dedup` (what is known in memory), `batch` and `tree`
-//! (what is written), `reader` (what is read). The tables are in `migrations/sqlite`.
+//! (what is written), `reader` (what is read), `strays` (what no ledger holds). The tables are in
+//! `migrations/sqlite`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ mod projections;
 mod reader;
 
 mod sequencer;
+
+mod strays;
 
 mod tree;
 

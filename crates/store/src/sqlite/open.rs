@@ -255,3 +255,34 @@ pub(super) fn fault(error: rusqlite::Error) -> StoreError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inv_5_every_connection_that_writes_waits_for_the_disk() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let opened = open(directory.path(), &Options::default()).expect("opens");
+        let checkpointer = open_checkpointer(directory.path()).expect("opens");
+        for connection in [&opened.connection, &checkpointer] {
+            let ask = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+            let synchronous: rusqlite::Result<i64> = ask("synchronous");
+            assert_eq!(synchronous, Ok(2), "FULL");
+            let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+            assert_eq!(mode, Ok("wal".to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_writer_keeps_foreign_keys_and_sees_what_replace_removes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let opened = open(directory.path(), &Options::default()).expect("opens");
+        for (name, expected) in
+            [("foreign_keys", 1), ("recursive_triggers", 1), ("trusted_schema", 0)]
+        {
+            let value = opened.connection.pragma_query_value(None, name, |row| row.get(0));
+            assert_eq!(value, Ok(expected), "{name}");
+        }
+    }
+}

@@ -39,6 +39,11 @@ impl CampaignNo {
     }
 }
 
+/// Whether an entry can have this position.
+pub(super) fn is_position(seq: Seq) -> bool {
+    (1..1 << SEQ_BITS).contains(&seq)
+}
+
 /// As SQLite keeps it. Positions, counts and sizes stay below 2^40.
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).expect("counts stay below 2^40")

@@ -10,7 +10,7 @@ use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::Frontier;
 use sponsorhub_core::money::Minor;
 
-use super::position::{CampaignNo, signed, unsigned};
+use super::position::{CampaignNo, is_position, signed, unsigned};
 use crate::store::{BalanceRow, EnrollmentRow, Head, ReversalRow};
 use crate::work::Tree;
 
@@ -63,8 +63,15 @@ fn head_row(row: &Row<'_>, live: Vec<(i64, Option<i64>)>) -> rusqlite::Result<He
     let bytes = row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?;
     let frontier = Frontier::from_bytes(bytes).map_err(|error| damaged(8, error.to_string()))?;
     let launch: (Option<i64>, Option<i64>) = (row.get(11)?, row.get(12)?);
+    let seq = unsigned(row.get(0)?);
+    if seq != frontier.size() || !is_position(seq) {
+        return Err(damaged(
+            0,
+            format!("entry {seq} is last and the tree has {}", frontier.size()),
+        ));
+    }
     let head = Head {
-        seq: unsigned(row.get(0)?),
+        seq,
         at: row.get(1)?,
         command_seq: unsigned(row.get(2)?),
         gate,
@@ -80,14 +87,23 @@ fn head_row(row: &Row<'_>, live: Vec<(i64, Option<i64>)>) -> rusqlite::Result<He
     })
 }
 
+/// Live intervals by number; their numbers follow each other from 0.
 fn live_intervals(
     connection: &Connection,
     no: CampaignNo,
 ) -> rusqlite::Result<Vec<(i64, Option<i64>)>> {
-    let sql = "SELECT from_ms, to_ms FROM live_intervals WHERE campaign_no = ?1 ORDER BY no";
+    let sql = "SELECT no, from_ms, to_ms FROM live_intervals WHERE campaign_no = ?1 ORDER BY no";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([no.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.collect()
+    let mut rows = statement.query([no.0])?;
+    let mut live = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        if usize::try_from(number) != Ok(live.len()) {
+            return Err(damaged(0, format!("live interval {number} out of order")));
+        }
+        live.push((row.get(1)?, row.get(2)?));
+    }
+    Ok(live)
 }
 
 /// Enrollments by number; their numbers follow each other from 0.
@@ -148,10 +164,15 @@ pub(super) fn balances(
         "SELECT enrollment_no, account, debit_minor FROM balances WHERE campaign_no = ?1",
     )?;
     let rows = statement.query_map([no.0], |row| {
+        let whose: i64 = row.get(0)?;
+        let enrollment = u32::try_from(whose).ok().map(EnrollmentNo);
+        if enrollment.is_none() && whose != -1 {
+            return Err(damaged(0, format!("a balance of enrollment {whose}")));
+        }
         let name: String = row.get(1)?;
         let account = Account::ALL.into_iter().find(|account| account.name() == name);
         Ok(BalanceRow {
-            enrollment: u32::try_from(row.get::<_, i64>(0)?).ok().map(EnrollmentNo),
+            enrollment,
             account: account.ok_or_else(|| damaged(1, format!("unknown account `{name}`")))?,
             debit: Minor(row.get(2)?),
         })

@@ -12,7 +12,7 @@ use super::dedup::Dedup;
 use super::filter::Key;
 use super::open::{self, Options, fault};
 use super::position::{CampaignNo, unsigned};
-use super::{projections, tree};
+use super::{projections, strays, tree};
 use crate::error::StoreError;
 use crate::store::{BalanceRow, EntryRow, Head, Listed, Projections, Reader};
 
@@ -107,29 +107,28 @@ impl Reader for SqliteReader {
     fn head(&mut self, campaign: CampaignId) -> Result<Option<Head>, StoreError> {
         self.snapshot(|connection| {
             let no = projections::campaign_no(connection, campaign).map_err(fault)?;
-            let row = no.map(|no| projections::head(connection, no)).transpose();
-            Ok(row.map_err(fault)?.flatten().map(|row| row.head))
+            let Some(no) = no else { return Ok(None) };
+            let row = projections::head(connection, no).map_err(fault)?;
+            Ok(Some(row.ok_or_else(headless)?.head))
         })
     }
 
     fn projections(&mut self, campaign: CampaignId) -> Result<Option<Projections>, StoreError> {
         self.snapshot(|connection| {
-            let read = || -> rusqlite::Result<Option<Projections>> {
-                let Some(no) = projections::campaign_no(connection, campaign)? else {
-                    return Ok(None);
-                };
-                let Some(row) = projections::head(connection, no)? else {
-                    return Ok(None);
-                };
-                Ok(Some(Projections {
+            let no = projections::campaign_no(connection, campaign).map_err(fault)?;
+            let Some(no) = no else { return Ok(None) };
+            let row = projections::head(connection, no).map_err(fault)?;
+            let row = row.ok_or_else(headless)?;
+            let read = || -> rusqlite::Result<Projections> {
+                Ok(Projections {
                     head: row.head,
                     counted: row.counted,
                     enrollments: projections::enrollments(connection, no)?,
                     balances: projections::balances(connection, no)?,
                     reversals: projections::reversals(connection, no)?,
-                }))
+                })
             };
-            read().map_err(fault)
+            read().map(Some).map_err(fault)
         })
     }
 
@@ -210,6 +209,10 @@ impl Reader for SqliteReader {
         tree::read_tile(&self.connection, no, id).map_err(fault)
     }
 
+    fn strays(&mut self) -> Result<Vec<String>, StoreError> {
+        self.snapshot(|connection| strays::find(connection).map_err(fault))
+    }
+
     fn root(&mut self, campaign: CampaignId, size: u64) -> Result<Hash, StoreError> {
         self.tree_of(campaign, size)?;
         Ok(self.tree().root())
@@ -239,6 +242,10 @@ impl Reader for SqliteReader {
         let no = self.tree_of(campaign, new)?;
         tree::prove_consistency(&self.connection, no, self.tree(), old)
     }
+}
+
+fn headless() -> StoreError {
+    StoreError::Corrupt("the campaign has no head".to_owned())
 }
 
 fn limited(limit: usize) -> i64 {

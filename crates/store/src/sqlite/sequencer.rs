@@ -9,7 +9,10 @@
 //! ```
 //!
 //! When anything fails up to and including the commit, nothing is appended, all askers of this
-//! step are told so, and the ledgers that it touched are read again before their next use.
+//! step are told so, and the ledgers that it touched are read again before their next use. With one
+//! exception: a ledger that contradicts itself is not the others' concern. Its jobs are told so,
+//! what is left of the step is done without them, and nothing more is appended to that ledger
+//! until the store is opened again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,7 +26,7 @@ use sponsorhub_core::merkle::Hash;
 use super::batch::Batch;
 use super::checkpoint::{Bell, move_log};
 use super::dedup::KeyMap;
-use super::inbox::{Inbox, Job};
+use super::inbox::{Inbox, Job, tell};
 use super::judge::Pending;
 use super::ledger::Ledger;
 use super::open::{self, Options, fault};
@@ -45,7 +48,12 @@ pub struct StepReport {
     pub entries: usize,
     /// Jobs that still wait.
     pub waiting: usize,
-    /// Why nothing was appended; everybody was told.
+    /// Ledgers that stay loaded.
+    pub ledgers: usize,
+    /// Campaigns whose ledgers were found corrupt in this step.
+    pub corrupt: Vec<CampaignId>,
+    /// Why jobs were not done although no ledger of theirs was found corrupt; their askers were
+    /// told.
     pub failed: Option<StoreError>,
     /// Why the log was not moved to the database. Nothing is lost: it is tried again.
     pub checkpoint_failed: Option<StoreError>,
@@ -59,6 +67,8 @@ pub struct Sequencer {
     pub(super) batch: Batch,
     /// Ledgers that the step in progress touched.
     pub(super) touched: BTreeMap<CampaignNo, CampaignId>,
+    /// Ledgers that contradict themselves, and how: nothing is appended to them any more.
+    corrupt: BTreeMap<CampaignId, StoreError>,
     options: Options,
     inbox: Arc<Inbox>,
     steps: u64,
@@ -81,6 +91,7 @@ impl Sequencer {
             ledgers: KeyMap::default(),
             batch: Batch::default(),
             touched: BTreeMap::new(),
+            corrupt: BTreeMap::new(),
             inbox: Arc::new(Inbox::new(options.queue_bytes_max)),
             options,
             steps: 0,
@@ -123,28 +134,75 @@ impl Sequencer {
         self.steps += 1;
         let jobs = self.inbox.drain(self.options.commit_entries_max);
         let mut report = StepReport { jobs: jobs.len(), ..StepReport::default() };
-        if jobs.is_empty() {
-            return report;
-        }
-        self.batch.clear();
-        self.touched.clear();
-        match self.append(&jobs, now) {
-            Ok((pending, leaves)) => {
-                report.entries = self.batch.len();
-                self.answer(jobs, pending, &leaves);
-                self.unload();
+        if !jobs.is_empty() {
+            self.commit(jobs, now, &mut report);
+            self.unload();
+            if report.failed.is_none() {
                 report.checkpoint_failed = self.checkpoint().err().map(fault);
             }
-            Err(error) => {
-                self.roll_back();
-                report.failed = Some(error.clone());
-                for job in jobs {
-                    job.fail(error.clone());
-                }
-            }
         }
+        report.ledgers = self.ledgers.len();
         report.waiting = self.inbox.waiting();
         report
+    }
+
+    /// Appends and answers, without the jobs of ledgers that are corrupt.
+    fn commit(&mut self, mut jobs: Vec<Job>, now: i64, report: &mut StepReport) {
+        loop {
+            jobs = self.refuse_corrupt(jobs);
+            if jobs.is_empty() {
+                return;
+            }
+            self.batch.clear();
+            self.touched.clear();
+            let known = self.corrupt.len();
+            let error = match self.append(&jobs, now, report) {
+                Ok((pending, leaves)) => {
+                    report.entries += self.batch.len();
+                    return self.answer(jobs, pending, &leaves);
+                }
+                Err(error) => error,
+            };
+            self.roll_back();
+            if self.corrupt.len() > known {
+                // Now that it is known whose fault it was, again without that ledger's jobs.
+                continue;
+            }
+            if matches!(error, StoreError::Corrupt(_)) && jobs.len() > 1 {
+                // The tables refused something and it is not known of whom: whoever can go on does.
+                return jobs.into_iter().for_each(|job| self.commit(vec![job], now, report));
+            }
+            report.failed = Some(error.clone());
+            return jobs.into_iter().for_each(|job| job.fail(error.clone()));
+        }
+    }
+
+    /// Answers the jobs that are about a corrupt ledger, and returns the others.
+    fn refuse_corrupt(&self, jobs: Vec<Job>) -> Vec<Job> {
+        if self.corrupt.is_empty() {
+            return jobs;
+        }
+        let mut sound = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let known = job.campaigns().find_map(|id| self.corrupt.get(&id));
+            match known {
+                Some(error) => job.fail(error.clone()),
+                None => sound.push(job),
+            }
+        }
+        sound
+    }
+
+    /// Remembers a ledger that was found corrupt, and names it in the error.
+    fn blame(&mut self, id: CampaignId, error: StoreError, report: &mut StepReport) -> StoreError {
+        let StoreError::Corrupt(what) = error else {
+            return error;
+        };
+        let error = StoreError::Corrupt(format!("campaign {id}: {what}"));
+        self.ledgers.remove(&id);
+        self.corrupt.insert(id, error.clone());
+        report.corrupt.push(id);
+        error
     }
 
     /// Everything up to and including the commit.
@@ -152,6 +210,7 @@ impl Sequencer {
         &mut self,
         jobs: &[Job],
         now: i64,
+        report: &mut StepReport,
     ) -> Result<(Vec<Vec<Pending>>, Vec<Hash>), StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault)?;
         let mut pending = Vec::with_capacity(jobs.len());
@@ -160,11 +219,18 @@ impl Sequencer {
                 Job::TakeIn(events, _) => {
                     let mut judged = Vec::with_capacity(events.len());
                     for event in events {
-                        judged.push(self.judge(event, now)?);
+                        let pending = self.judge(event, now);
+                        let id = event.campaign;
+                        judged.push(pending.map_err(|error| self.blame(id, error, report))?);
                     }
                     judged
                 }
-                Job::Submit(submission, _) => vec![self.judge_submission(submission)?],
+                Job::Submit(submission, _) => {
+                    let id = submission.campaign;
+                    let loaded = self.load(id);
+                    loaded.map_err(|error| self.blame(id, error, report))?;
+                    vec![self.judge_submission(submission)?]
+                }
             });
         }
         if self.batch.len() == 0 {
@@ -207,10 +273,12 @@ impl Sequencer {
         let finish = |pending| self.finish(pending, leaves, &trees);
         for (job, mut pending) in jobs.into_iter().zip(pending) {
             match job {
-                Job::TakeIn(_, reply) => reply(Ok(pending.into_iter().map(finish).collect())),
+                Job::TakeIn(_, reply) => {
+                    tell(reply, Ok(pending.into_iter().map(finish).collect()));
+                }
                 Job::Submit(_, reply) => {
                     let pending = pending.pop().expect("one for a submission");
-                    reply(Ok(self.finish_submission(&pending, &trees)));
+                    tell(reply, Ok(self.finish_submission(&pending, &trees)));
                 }
             }
         }

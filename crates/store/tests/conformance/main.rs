@@ -117,6 +117,7 @@ conformance!(
         suite::two_threads_never_both_pass_a_guard,
         suite::a_rollup_is_not_starved_by_intake,
         suite::a_command_is_not_starved_by_intake,
+        suite::a_reply_that_panics_stops_nobody,
         suite::inv_8_reversals_never_sum_above_the_conversion,
         suite::inv_7_what_is_read_is_what_was_hashed,
         suite::inv_14_proofs_lead_to_the_roots_that_were_told,

@@ -201,42 +201,89 @@ pub(crate) fn two_threads_never_both_pass_a_guard<B: Backend>(backend: &B) {
     assert!(paused[0] != paused[1], "one of two pauses is appended: {paused:?}");
 }
 
-pub(crate) fn a_rollup_is_not_starved_by_intake<B: Backend>(backend: &B) {
-    let (store, mut desk, _) = live(backend, Sizes::REAL);
-    let done = AtomicBool::new(false);
-    let taken = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut number = 0;
-            while !done.load(Ordering::SeqCst) {
-                let lot = (number..number + 20).map(|n| sale(campaign_id(1), n % 3, n, 100));
-                taken.fetch_add(take_in(&store, lot.collect()).len(), Ordering::SeqCst);
-                number += 20;
-            }
-        });
-        let mut reader = store.reader().expect("a reader");
-        let mut overtaken = 0;
-        let mut runs = 0;
-        // Until some runs had events come in between, which a machine under load may make rare.
-        while overtaken < 3 {
-            desk.follow(&mut *reader);
-            let seen = taken.load(Ordering::SeqCst);
-            let mut draft = Draft::on(desk.campaign(), T + 5_000);
-            if !draft.rollup(None).expect("no bug") {
+/// How often a test looks for something to happen before it gives up.
+const LOOKS: usize = 50_000_000;
+
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..LOOKS {
+        if happened() {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("it never happened: {what}");
+}
+
+/// Events that stream into campaign 1, as many as the store takes.
+#[derive(Default)]
+struct Stream {
+    is_stopped: AtomicBool,
+    sent: AtomicUsize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Stream {
+    /// Streams until it is stopped, and waits for no answer: the store may give none.
+    fn run(&self, store: &impl Store) {
+        let mut number = 0;
+        while !self.is_stopped.load(Ordering::SeqCst) {
+            if self.sent.load(Ordering::SeqCst) - self.taken.load(Ordering::SeqCst) >= 60 {
+                std::thread::yield_now();
                 continue;
             }
-            while taken.load(Ordering::SeqCst) < seen + 40 {
-                std::thread::yield_now();
-            }
+            let lot = (number..number + 20).map(|n| sale(campaign_id(1), n % 3, n, 100));
+            let taken = Arc::clone(&self.taken);
+            let reply = Box::new(move |outcomes: Result<Vec<Outcome>, StoreError>| {
+                let count = outcomes.map_or(0, |outcomes| outcomes.len());
+                taken.fetch_add(count, Ordering::SeqCst);
+            });
+            self.sent.fetch_add(20, Ordering::SeqCst);
+            store.take_in(lot.collect(), reply).expect("room");
+            number += 20;
+        }
+    }
+
+    /// Waits until so many more events were taken in.
+    fn flows_on(&self, events: usize) {
+        let until = self.taken.load(Ordering::SeqCst) + events;
+        wait_until("events are taken in", || self.taken.load(Ordering::SeqCst) >= until);
+    }
+}
+
+/// Stops a stream when the test ends, also where it fails: its thread would keep it from ending.
+struct Stop<'a>(&'a Stream);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.is_stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn a_rollup_is_not_starved_by_intake<B: Backend>(backend: &B) {
+    let (store, mut desk, _) = live(backend, Sizes::REAL);
+    let stream = Stream::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| stream.run(&store));
+        let _stop = Stop(&stream);
+        let mut reader = store.reader().expect("a reader");
+        let mut overtaken = 0;
+        // Until some runs had events come in between, which a machine under load may make rare.
+        for _ in 0..1_000 {
+            stream.flows_on(1);
+            desk.follow(&mut *reader);
+            let mut draft = Draft::on(desk.campaign(), T + 5_000);
+            assert!(draft.rollup(None).expect("no bug"), "there are new events");
+            stream.flows_on(40);
             let base = draft.base();
             match desk.submit(&store, draft) {
                 Submitted::Appended { first, .. } => overtaken += usize::from(first > base + 1),
                 Submitted::Conflict { head } => panic!("run on {base} refused at {head}"),
             }
-            runs += 1;
-            assert!(runs < 1_000);
+            if overtaken == 3 {
+                return;
+            }
         }
-        done.store(true, Ordering::SeqCst);
+        panic!("of 1,000 runs {overtaken} had events come in between");
     });
     // The fold agrees with every run that was appended behind events it did not know.
     let mut fresh = Desk::new(campaign_id(1));
@@ -246,22 +293,13 @@ pub(crate) fn a_rollup_is_not_starved_by_intake<B: Backend>(backend: &B) {
 
 pub(crate) fn a_command_is_not_starved_by_intake<B: Backend>(backend: &B) {
     let (store, mut desk, _) = live(backend, Sizes::REAL);
-    let (done, sent, taken) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let stream = Stream::default();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut number = 0;
-            while !done.load(Ordering::SeqCst) {
-                let lot = (number..number + 20).map(|n| sale(campaign_id(1), n % 3, n, 100));
-                sent.fetch_add(20, Ordering::SeqCst);
-                taken.fetch_add(take_in(&store, lot.collect()).len(), Ordering::SeqCst);
-                number += 20;
-            }
-        });
+        scope.spawn(|| stream.run(&store));
+        let _stop = Stop(&stream);
         let mut reader = store.reader().expect("a reader");
-        while taken.load(Ordering::SeqCst) < 100 {
-            std::thread::yield_now();
-        }
         for round in 0..10 {
+            stream.flows_on(100);
             let held_back = store.hold_back_intake(campaign_id(1));
             let mut conflicts = 0;
             loop {
@@ -279,10 +317,35 @@ pub(crate) fn a_command_is_not_starved_by_intake<B: Backend>(backend: &B) {
             }
             drop(held_back);
         }
-        done.store(true, Ordering::SeqCst);
+        stream.flows_on(100);
     });
-    let (sent, taken) = (sent.load(Ordering::SeqCst), taken.load(Ordering::SeqCst));
+    drop(store);
+    let [sent, taken] = [&stream.sent, &stream.taken].map(|count| count.load(Ordering::SeqCst));
     assert_eq!(sent, taken, "INV-5: whoever waited was answered");
+}
+
+pub(crate) fn a_reply_that_panics_stops_nobody<B: Backend>(backend: &B) {
+    let (store, mut desk, _) = live(backend, Sizes::REAL);
+    let (send, answers) = mpsc::channel();
+    for number in 0..30 {
+        let send = send.clone();
+        let reply = Box::new(move |outcomes: Result<_, _>| {
+            if number % 3 == 1 {
+                // Without the message that a panic prints: it is only in the way here.
+                std::panic::resume_unwind(Box::new("a reply gave up"));
+            }
+            send.send(outcomes.map(|outcomes: Vec<_>| outcomes.len())).expect("the test waits");
+        });
+        store.take_in(vec![sale(campaign_id(1), 0, number, 100)], reply).expect("room");
+    }
+    drop(send);
+    let answers: Vec<_> = answers.iter().collect();
+    assert_eq!(answers.len(), 20, "INV-5");
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(1))), "{answers:?}");
+    desk.follow(&mut *store.reader().expect("a reader"));
+    assert_eq!(desk.campaign().head(), 8 + 30);
+    let pause = desk.run(&store, T + 6_000, |draft| draft.pause(StateCause::Brand));
+    assert!(matches!(pause, Ok(Submitted::Appended { .. })), "the writer goes on");
 }
 
 pub(crate) fn inv_8_reversals_never_sum_above_the_conversion<B: Backend>(backend: &B) {

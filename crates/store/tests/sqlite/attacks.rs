@@ -1,7 +1,7 @@
 //! Raw SQL against the append-only tables, as anyone with the file can send it.
 
 use rusqlite::Connection;
-use sponsorhub_store::{SqliteStore, Store as _};
+use sponsorhub_store::{KeyringId, Options, SqliteStore, Store as _};
 use tempfile::TempDir;
 
 use crate::small;
@@ -9,8 +9,12 @@ use crate::world::{Desk, T, campaign_id, sale};
 
 /// A database in which every append-only table has rows.
 fn filled() -> (TempDir, Connection) {
+    filled_with(small())
+}
+
+fn filled_with(options: Options) -> (TempDir, Connection) {
     let directory = tempfile::tempdir().expect("a directory");
-    let store = SqliteStore::open(directory.path(), small(), || T + 5_000).expect("opens");
+    let store = SqliteStore::open(directory.path(), options, || T + 5_000).expect("opens");
     Desk::new(campaign_id(1)).go_live(&store, 1_000_000, 3);
     let events = (0..300).map(|n| sale(campaign_id(1), n % 3, n, 100)).collect();
     store.take_in_and_wait(events).expect("room").expect("a commit");
@@ -26,7 +30,9 @@ fn content(connection: &Connection) -> Vec<String> {
                FROM entries UNION ALL
                SELECT 'tiles', quote(pos) || quote(bytes) FROM tiles UNION ALL
                SELECT 'filters', quote(pos) || quote(cells) FROM filters UNION ALL
-               SELECT 'campaigns', quote(no) || quote(id) FROM campaigns";
+               SELECT 'campaigns', quote(no) || quote(id) FROM campaigns UNION ALL
+               SELECT 'installation', quote(one) || quote(keyring_id)
+                FROM installation";
     let mut statement = connection.prepare(all).expect("valid");
     let rows =
         statement.query_map([], |row| Ok(row.get::<_, String>(0)? + &row.get::<_, String>(1)?));
@@ -120,8 +126,44 @@ fn inv_4_raw_sql_cannot_change_keys_and_filters() {
 #[test]
 fn campaigns_keep_their_numbers() {
     let (_directory, connection) = filled();
-    let attacks = ["UPDATE campaigns SET no = 2", "DELETE FROM campaigns"];
+    let attacks = [
+        "UPDATE campaigns SET no = 2",
+        "DELETE FROM campaigns",
+        "REPLACE INTO campaigns SELECT no, randomblob(16) FROM campaigns",
+        "REPLACE INTO campaigns SELECT no + 1, id FROM campaigns",
+        "REPLACE INTO campaigns SELECT NULL, id FROM campaigns",
+        "INSERT INTO campaigns SELECT no + 1, id FROM campaigns WHERE true
+            ON CONFLICT DO UPDATE SET no = 9",
+    ];
     refuses(&connection, &attacks, "campaigns keep their numbers");
+    let next = "INSERT INTO campaigns SELECT no + 1, randomblob(16) FROM campaigns";
+    connection.execute_batch(next).expect("a further campaign is taken");
+}
+
+#[test]
+fn the_row_about_the_installation_never_changes_once_the_keyring_is_set() {
+    let attacks = [
+        "UPDATE OR REPLACE installation SET one = 1",
+        "DELETE FROM installation",
+        "REPLACE INTO installation VALUES (1, NULL)",
+        "REPLACE INTO installation VALUES (NULL, NULL)",
+        "INSERT INTO installation VALUES (1, NULL) ON CONFLICT DO UPDATE SET keyring_id = NULL",
+    ];
+    let because = "the installation never changes";
+    let (_directory, connection) = filled_with(Options { keyring: None, ..small() });
+    refuses(&connection, &attacks, because);
+    let first = "UPDATE installation SET keyring_id = zeroblob(16)";
+    connection.execute_batch(first).expect("the first keyring is taken");
+    refuses(&connection, &attacks, because);
+    let keyring = Some(KeyringId([1; 16]));
+    let (_directory, connection) = filled_with(Options { keyring, ..small() });
+    refuses(&connection, &attacks, because);
+    let others = [
+        "UPDATE installation SET keyring_id = NULL",
+        "UPDATE installation SET keyring_id = zeroblob(16)",
+        "UPDATE installation SET keyring_id = keyring_id",
+    ];
+    refuses(&connection, &others, because);
 }
 
 #[test]

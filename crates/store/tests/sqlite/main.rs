@@ -8,6 +8,12 @@ mod directory;
 
 mod disk;
 
+mod edit;
+
+mod sequencer;
+
+mod strays;
+
 #[path = "../world/mod.rs"]
 mod world;
 

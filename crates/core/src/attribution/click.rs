@@ -14,6 +14,8 @@
 //! Self-contained: nothing about a click has to be stored for a conversion to be credited. The
 //! fingerprints are keyed with the pepper of the master that signs, so the key id in the head says
 //! how to compute them again; they tell risk that two visitors look alike, and nobody else anything.
+//! Network: `HMAC-SHA256(pepper, "network/4" ‖ first 3 bytes)[..8]`, or `"network/6"` and the first 6
+//! bytes. User agent: `HMAC-SHA256(pepper, "agent" ‖ header)[..8]`.
 
 use std::net::IpAddr;
 

@@ -1,15 +1,17 @@
 //! Promo codes: `ANNA-7K3QX`, a part that the creator likes and five check characters.
 //!
-//! The check characters are the first 25 bits of a MAC over brand, campaign, enrollment and the
-//! folded readable part under the promo key, in Crockford's alphabet. So a guessed code is refused
-//! without a look at any table, and a registration that was written past this program does not
-//! verify.
+//! The check characters are the first 25 bits of `HMAC-SHA256(promo key, brand ‖ campaign ‖
+//! enrollment ‖ folded readable part)`, the ids as 16 bytes each, in Crockford's alphabet. So nobody
+//! can make up a code for a creator, and a registration that was written past this program does not
+//! verify. Folded, little more than 24 bits are left, which do not stop a machine that may guess for
+//! ever: whoever answers guesses limits their rate and lets unknown, ended and foreign codes look
+//! alike.
 //!
 //! People type codes from a poster or by ear, so codes are compared as [`FoldedCode`]: upper case,
 //! hyphens and spaces out, and one character for each pair that is mistaken for the other in print:
-//! O as 0, I and L as 1, U as V (these three are Crockford's), S as 5, Z as 2, B as 8. Not folded,
-//! since most typefaces keep them apart: G and 6, Q and O, D and 0, VV and W. A brand has each
-//! folded code once, so no creator can take a code that reads like another's. Anything that is not
+//! O as 0, I and L as 1 (as Crockford reads them), U as V, S as 5, Z as 2, B as 8. Not folded, since
+//! most typefaces keep them apart: G and 6, Q and O, D and 0, VV and W. A brand has each folded
+//! code once, so no creator can take a code that reads like another's. Anything that is not
 //! ASCII is refused and never mapped: a Cyrillic twin or an invisible character is no slip of the
 //! finger.
 

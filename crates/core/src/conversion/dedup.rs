@@ -8,6 +8,16 @@
 //! All values are `HMAC-SHA256(dedup key, fields)[..16]`, where each field stands behind its length
 //! in 4 bytes, most significant first, and the first field names the kind of value. So fields
 //! cannot be shifted into each other, and one kind of value never equals another by design.
+//!
+//! | value | fields |
+//! |---|---|
+//! | composite key | `composite/v1`, campaign (16 bytes), source, external id, event type |
+//! | fingerprint of the content | `content/v1`, artifact, amount (8 bytes, or none), currency, event type |
+//! | slot of a click | `click-slot/v1`, click id (16 bytes), event type, place from 0 (4 bytes) |
+//!
+//! Wrapped, a dedup key is 75 bytes: version 1 (1 byte), key id (2), nonce (24), and the 32 bytes
+//! sealed by XChaCha20-Poly1305 under the `dedup_wrap` key with their tag (48). Campaign and key id
+//! (18 bytes) are the associated data.
 
 use std::fmt;
 

@@ -11,7 +11,10 @@
 //! — sponsorhub/live/00112233445566778899aabbccddeeff/cmp_… <key id and signature in base64>
 //! ```
 //!
-//! The first line is the [`Origin`], which is also the name of the key. A log must never sign two
+//! The first line is the [`Origin`], which is also the name of the key: mode, keyring id in
+//! hexadecimal, campaign. So every campaign has a log and an Ed25519 key of its own, whose seed is
+//! `HMAC-SHA256(log key, origin)`; after a rotation it is another key under the same origin, and what
+//! the former one signed is checked with the former verifier key. A log must never sign two
 //! checkpoints of which one does not continue the other: whoever signs has to sign only roots of
 //! what is durable. Nothing here can see that.
 //!

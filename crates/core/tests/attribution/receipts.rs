@@ -280,6 +280,8 @@ fn a_program_in_another_language_takes_the_receipt_and_refuses_every_forgery() {
     let mut public = BASE64.decode(public.as_bytes()).expect("base64");
     public[7] ^= 1;
     let wrong_key = format!("{name}+{key_id}+{}", BASE64.encode(&public));
+    let same_name = log_key().verifier().origin().clone();
+    let thief = LogKey::new(same_name, &[1; 32]).verifier().to_string();
     let (head, signature) = receipt.rsplit_once(' ').expect("a signature");
     let mut bytes = BASE64.decode(signature.trim_end().as_bytes()).expect("base64");
     bytes[40] ^= 1;
@@ -292,6 +294,7 @@ fn a_program_in_another_language_takes_the_receipt_and_refuses_every_forgery() {
         (&entry, &middle, &vkey),
         (&entry, &receipt, &other_key),
         (&entry, &receipt, &wrong_key),
+        (&entry, &receipt, &thief),
         (&entry, &String::new(), &vkey),
     ];
     for (entry, receipt, vkey) in forgeries {

@@ -279,6 +279,17 @@ fn neighbours_look_alike_and_strangers_do_not() {
 }
 
 #[test]
+fn a_tag_shorter_than_16_bytes_is_never_taken() {
+    let keys = keys();
+    let tag = keys.webhook().tag(&[b"message"]);
+    for length in 0..=32 {
+        let taken = keys.webhook().verify(&[b"message"], &tag[..length]);
+        assert_eq!(taken, length >= 16, "{length} bytes");
+    }
+    assert!(!keys.webhook().verify(&[b"another"], &tag));
+}
+
+#[test]
 fn keys_do_not_print() {
     let shown = format!("{:?} {:?}", keys(), keys().pepper());
     assert_eq!(shown, "KeySet { mode: Test, masters: [KeyId(1)], .. } ***");

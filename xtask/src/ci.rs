@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::reference::{self, HISTORIES_CI, ModelArgs};
 use crate::run::{Cargo, Outcome, Row, overall, table, timed};
-use crate::{diagrams, ledger_docs, tidy};
+use crate::{attribution_docs, diagrams, ledger_docs, tidy};
 
 /// The seed of the comparison in `ci`; `prove` may take another.
 const SEED_CI: u64 = 1;
@@ -49,6 +49,9 @@ fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
         }),
         here("generated: ledger examples", "cargo xtask ledger-docs --check".into(), move || {
             ledger_docs::run(root, true)
+        }),
+        here("generated: attribution", "cargo xtask attribution-docs --check".into(), move || {
+            attribution_docs::run(root, true)
         }),
         here("reference model", "cargo xtask reference".into(), move || {
             reference::compare(root, model, HISTORIES_CI, SEED_CI)

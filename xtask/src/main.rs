@@ -1,11 +1,12 @@
 //! Development commands of SponsorHub: `cargo xtask ci` is what has to pass before a merge.
 //!
 //! Each command is one module. [`run`] starts other programs and prints what happened, [`tidy`]
-//! checks what the compiler cannot see, [`diagrams`] and [`ledger_docs`] write documents from the
-//! tables and golden files of `sponsorhub-core`, [`mod@bench`] and [`prove`] turn long runs into
-//! documents that name the machine they ran on. Nothing here is part of the product.
+//! checks what the compiler cannot see, [`diagrams`], [`ledger_docs`] and [`attribution_docs`] write
+//! documents from the tables and golden files of `sponsorhub-core`, [`mod@bench`] and [`prove`] turn
+//! long runs into documents that name the machine they ran on. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a command line tool for developers answers on stdout")]
 
+mod attribution_docs;
 mod bench;
 mod ci;
 mod diagrams;
@@ -42,6 +43,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Writes docs/attribution.md from module heads and golden files.
+    AttributionDocs {
+        /// Compare only, and fail where the file differs.
+        #[arg(long)]
+        check: bool,
+    },
     /// Compares the ledger's fold with the reference model on random histories.
     Reference(reference::ReferenceArgs),
     /// Runs the store's benches and writes docs/benchmarks.md.
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Diagrams { check } => diagrams::run(&root, check),
         Task::LedgerDocs { check } => ledger_docs::run(&root, check),
+        Task::AttributionDocs { check } => attribution_docs::run(&root, check),
         Task::Reference(args) => reference::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
         Task::Prove(args) => prove::run(&root, &args),

@@ -52,6 +52,8 @@ fn proofs(model: Model, seed: u64) -> Vec<Proof> {
     let properties = Cargo::new("test -p sponsorhub-core -- --nocapture")
         .env("SPONSORHUB_CASES", &CASES)
         .env("SPONSORHUB_SEED", &seed);
+    let mutants =
+        "test -p sponsorhub-core --test attribution none_of_1_000_000 -- --ignored --nocapture";
     vec![
         Proof {
             name: "Properties of the money rules",
@@ -64,6 +66,11 @@ fn proofs(model: Model, seed: u64) -> Vec<Proof> {
             shows: "Two independent implementations of the money rules post the same amounts and \
                     reach the same balances after every entry of random histories.",
             command: comparison,
+        },
+        Proof {
+            name: "Tokens changed at random",
+            shows: "A link or click token that was changed in any way does not verify.",
+            command: Ok(Cargo::new(mutants).env("SPONSORHUB_SEED", &seed)),
         },
     ]
 }
@@ -201,5 +208,6 @@ mod tests {
             .collect();
         assert!(lines.iter().any(|line| line.contains("SPONSORHUB_CASES=100000")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("SPONSORHUB_HISTORIES=50000")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("none_of_1_000_000")), "{lines:?}");
     }
 }

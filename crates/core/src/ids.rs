@@ -181,6 +181,9 @@ opaque! {
     /// Keyed hash of an event's artifact, amount, currency and type: tells a repeated delivery
     /// from other content under the same composite key.
     Fingerprint;
+    /// One click: a version 7 UUID, which carries its time. This text is the `artifact` of the
+    /// conversions that the click earns.
+    ClickId;
 }
 
 #[cfg(test)]

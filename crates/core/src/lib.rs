@@ -20,6 +20,8 @@ pub mod deposit;
 
 pub mod enrollment;
 
+pub mod attribution;
+
 pub mod verification;
 
 pub mod risk;

@@ -95,18 +95,26 @@ pub(super) fn external(metadata: &Value) -> Report {
     Report::new(format!("{looked_at} dependencies"), problems)
 }
 
-/// Modules of the core that build on the ledger, which therefore must not know them.
-const ABOVE_LEDGER: [&str; 3] = ["rollup", "payout", "disbursement"];
+/// Folders of the core, and the modules behind them in the order of the money, which they must not
+/// know.
+const BEHIND: &[(&str, &[&str])] = &[
+    ("merkle", &["attribution", "campaign", "conversion", "ledger"]),
+    ("attribution", &["conversion", "enrollment", "ledger", "rollup", "payout", "disbursement"]),
+    ("ledger", &["rollup", "payout", "disbursement"]),
+];
 
 /// Accrual, waterfall and netting belong to the fold: nothing in the ledger names what cuts the
-/// fold into runs or plans on top of it.
+/// fold into runs or plans on top of it. Tree and tokens are judged without any ledger.
 pub(super) fn inside_core(tree: &Tree) -> Report {
     let mut problems = Vec::new();
     let mut files = 0;
     for (path, text) in tree.ending(".rs") {
-        if !path.starts_with("crates/core/src/ledger/") && path != "crates/core/src/ledger.rs" {
-            continue;
-        }
+        let behind = BEHIND.iter().find(|(folder, _)| {
+            let inside =
+                path.strip_prefix("crates/core/src/").and_then(|path| path.strip_prefix(folder));
+            inside.is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
+        });
+        let Some((folder, behind)) = behind else { continue };
         files += 1;
         let Ok(tokens) = text.parse::<TokenStream>() else {
             continue;
@@ -114,12 +122,12 @@ pub(super) fn inside_core(tree: &Tree) -> Report {
         let mut named = Vec::new();
         named_from_crate(tokens, &mut named);
         for (line, module) in named {
-            if ABOVE_LEDGER.contains(&module.as_str()) {
-                problems.push(format!("{path}:{line}: the ledger may not know `{module}`"));
+            if behind.contains(&module.as_str()) {
+                problems.push(format!("{path}:{line}: {folder} may not know `{module}`"));
             }
         }
     }
-    Report::new(format!("{files} files of the ledger"), problems)
+    Report::new(format!("{files} files of {} folders", BEHIND.len()), problems)
 }
 
 /// Modules that are reached as `crate::name` or `crate::{name, ..}`, with their lines.
@@ -199,8 +207,13 @@ mod tests {
         let tree = Tree::of(&[("crates/core/src/ledger/fold.rs", braces)]);
         assert_eq!(
             inside_core(&tree).problems,
-            ["crates/core/src/ledger/fold.rs:1: the ledger may not know `disbursement`"]
+            ["crates/core/src/ledger/fold.rs:1: ledger may not know `disbursement`"]
         );
+        for path in ["merkle/a.rs", "attribution/a.rs"] {
+            let path = format!("crates/core/src/{path}");
+            let tree = Tree::of(&[(&path, "use crate::ledger::Entry;")]);
+            assert_eq!(inside_core(&tree).problems.len(), 1, "{path}");
+        }
         let fine = "use super::event::payout; use crate::ledger::event;";
         let tree = Tree::of(&[("crates/core/src/ledger/fold.rs", fine)]);
         assert!(inside_core(&tree).problems.is_empty());

@@ -5,7 +5,8 @@
 //! (C2SP tlog-tiles, height 8); [`TileSource`] reads hashes back from them; [`inclusion_proof`] and
 //! [`consistency_proof`] work from any [`HashSource`]. Leaf indices count from 0, so the entry with
 //! `seq` 1 is leaf 0. The verifiers need nothing but their arguments and take them from anyone:
-//! they refuse, they never panic. Nothing here does I/O or knows what an entry is.
+//! they refuse, they never panic. A [`checkpoint`] is a signed size and root, a [`receipt`] the proof
+//! that one entry is under such a root. Nothing here does I/O or knows what an entry is.
 //!
 //! Held against two independent implementations in `tests/merkle.rs`.
 
@@ -22,6 +23,10 @@ mod tile;
 mod recent;
 
 mod proof;
+
+pub mod checkpoint;
+
+pub mod receipt;
 
 pub use frontier::{Frontier, FrontierError, SIZE_MAX};
 pub use proof::{

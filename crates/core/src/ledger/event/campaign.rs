@@ -2,21 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::attribution::keys::Mode;
 use crate::campaign::state::State;
 use crate::campaign::terms::Terms;
 use crate::ids::BrandId;
-
-/// Which world an installation lives in; part of every token, deposit and log origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// The local stand-in for the providers.
-    Sandbox,
-    /// The provider's test mode.
-    Test,
-    /// Real money.
-    Live,
-}
 
 /// `campaign.opened`: the first entry of every ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ use super::position::CampaignNo;
 use super::projections;
 use super::sequencer::Sequencer;
 use crate::error::StoreError;
+use crate::registry::Recorded;
 use crate::work::{
     Appended, Expectation, Intake, IntakeCheck, Outcome, Prepared, Submission, Submitted, Tree,
 };
@@ -32,6 +33,8 @@ pub(super) enum Pending {
     Settled(Box<Outcome>),
     /// A submission that something came before.
     Conflict { head: Seq },
+    /// A change of the registry.
+    Recorded(Result<Recorded, StoreError>),
 }
 
 /// A conversion that is to be reversed.
@@ -252,6 +255,7 @@ impl Sequencer {
         match pending {
             Pending::Settled(outcome) => *outcome,
             Pending::Conflict { .. } => unreachable!("events expect no head"),
+            Pending::Recorded(_) => unreachable!("an event is no change of the registry"),
             Pending::Appended { first, is_used_up, .. } => {
                 let entry = self.batch.entry(first);
                 Outcome::Appended(Appended {
@@ -274,6 +278,7 @@ impl Sequencer {
         match pending {
             Pending::Conflict { head } => Submitted::Conflict { head: *head },
             Pending::Settled(_) => unreachable!("a submission is not an event"),
+            Pending::Recorded(_) => unreachable!("nor is it a change of the registry"),
             Pending::Appended { first, last, .. } => {
                 let (first, last) = (self.batch.entry(*first), self.batch.entry(*last));
                 Submitted::Appended {

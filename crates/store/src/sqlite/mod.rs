@@ -2,7 +2,8 @@
 //!
 //! In the order of an event: `inbox` (what waits), `sequencer` (one transaction at a time),
 //! `judge` (what is decided), `ledger` and `dedup` (what is known in memory), `batch` and `tree`
-//! (what is written), `reader` (what is read). The tables are in `migrations/sqlite`.
+//! (what is written), `reader` (what is read). Beside the ledgers: `registry`, written in the same
+//! transactions. The tables are in `migrations/sqlite`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::thread::JoinHandle;
 use sponsorhub_core::ids::CampaignId;
 
 use crate::error::{Cause, StoreError};
+use crate::registry::{Change, Recorded, RegistryReader};
 use crate::store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
@@ -30,6 +32,8 @@ mod ledger;
 
 mod many;
 
+mod near_misses;
+
 mod open;
 
 mod position;
@@ -38,12 +42,17 @@ mod projections;
 
 mod reader;
 
+mod registry;
+
+mod registry_reader;
+
 mod sequencer;
 
 mod tree;
 
 pub use open::Options;
 pub use reader::SqliteReader;
+pub use registry_reader::SqliteRegistryReader;
 pub use sequencer::{Sequencer, StepReport};
 
 use checkpoint::Checkpointer;
@@ -108,6 +117,10 @@ impl Store for SqliteStore {
         self.inbox.enqueue(Job::Submit(submission, reply))
     }
 
+    fn record(&self, change: Change, reply: Reply<Recorded>) -> Result<(), QueueFull> {
+        self.inbox.enqueue(Job::Record(change, reply))
+    }
+
     fn hold_back_intake(&self, campaign: CampaignId) -> IntakeHeldBack {
         self.inbox.hold_back(campaign);
         let inbox = Arc::clone(&self.inbox);
@@ -116,6 +129,10 @@ impl Store for SqliteStore {
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(SqliteReader::open(&self.directory)?))
+    }
+
+    fn registry(&self) -> Result<Box<dyn RegistryReader>, StoreError> {
+        Ok(Box::new(SqliteRegistryReader::open(&self.directory)?))
     }
 }
 

@@ -20,7 +20,10 @@ const LOCK: &str = "sponsorhub.lock";
 const APPLICATION_ID: i64 = 0x5370_4862;
 
 /// By number; a database's `user_version` is how many it has.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0002_registry.sql"),
+];
 
 /// How long a statement waits for another connection, milliseconds. Readers never make a writer
 /// wait in this mode, so it is only for the moments in which a log is recovered.

@@ -238,7 +238,8 @@ impl Reader for SqliteReader {
     }
 }
 
-fn limited(limit: usize) -> i64 {
+/// As SQLite takes it.
+pub(super) fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

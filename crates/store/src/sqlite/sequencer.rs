@@ -28,8 +28,9 @@ use super::judge::Pending;
 use super::ledger::Ledger;
 use super::open::{self, Options, fault};
 use super::position::CampaignNo;
-use super::{projections, tree};
+use super::{projections, registry, tree};
 use crate::error::StoreError;
+use crate::registry::{Change, Recorded};
 use crate::store::{QueueFull, Reply};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
@@ -116,6 +117,14 @@ impl Sequencer {
         self.inbox.enqueue(Job::Submit(submission, reply))
     }
 
+    /// Hands in a change of the registry; see [`crate::Store::record`].
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn record(&self, change: Change, reply: Reply<Recorded>) -> Result<(), QueueFull> {
+        self.inbox.enqueue(Job::Record(change, reply))
+    }
+
     /// Does what waits, up to the maximum of one transaction. `now` is in milliseconds.
     pub fn step(&mut self, now: i64) -> StepReport {
         self.steps += 1;
@@ -163,13 +172,22 @@ impl Sequencer {
                     judged
                 }
                 Job::Submit(submission, _) => vec![self.judge_submission(submission)?],
+                // Once the entries are written.
+                Job::Record(..) => Vec::new(),
             });
         }
-        if self.batch.len() == 0 {
+        let has_changes = jobs.iter().any(|job| matches!(job, Job::Record(..)));
+        if self.batch.len() == 0 && !has_changes {
             self.connection.execute_batch("ROLLBACK").map_err(fault)?;
             return Ok((pending, Vec::new()));
         }
         let leaves = self.write().map_err(fault)?;
+        for (job, pending) in jobs.iter().zip(&mut pending) {
+            if let Job::Record(change, _) = job {
+                let recorded = registry::record(&self.connection, change)?;
+                pending.push(Pending::Recorded(recorded));
+            }
+        }
         self.connection.execute_batch("COMMIT").map_err(fault)?;
         for id in self.touched.values() {
             self.ledgers.get_mut(id).expect("touched in this step").committed();
@@ -210,6 +228,10 @@ impl Sequencer {
                     let pending = pending.pop().expect("one for a submission");
                     reply(Ok(self.finish_submission(&pending, &trees)));
                 }
+                Job::Record(_, reply) => match pending.pop() {
+                    Some(Pending::Recorded(recorded)) => reply(recorded),
+                    _ => unreachable!("one for a change"),
+                },
             }
         }
     }

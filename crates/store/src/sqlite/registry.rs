@@ -147,7 +147,8 @@ impl Room<'_> {
         self.must(Rule::EnrollmentKnown, sql, params![no.0, id.0])
     }
 
-    /// Has SQLite write zeros over what `erase` takes away.
+    /// Has SQLite write zeros over what `erase` takes away. The file has them once the log was
+    /// moved to it; backups keep what they have.
     fn overwriting(&self, erase: impl FnOnce(&Self) -> Done) -> Done {
         let overwrite = |on: bool| self.0.pragma_update(None, "secure_delete", on);
         overwrite(true)?;

@@ -25,14 +25,14 @@ const CREATORS: u64 = 4;
 const STEPS: usize = 120;
 
 /// How many random histories; each begins from its own seed.
-fn cases() -> u64 {
+pub(crate) fn cases() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
     let cases = std::env::var("SPONSORHUB_CASES");
     // The long run asks for as many as the properties of the core, which are cheaper.
     cases.ok().and_then(|cases| cases.parse().ok()).map_or(12, |cases: u64| cases.div_ceil(200))
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
     let seed = std::env::var("SPONSORHUB_SEED");
     seed.ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)

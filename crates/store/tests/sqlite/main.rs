@@ -8,6 +8,8 @@ mod directory;
 
 mod disk;
 
+mod registry;
+
 #[path = "../world/mod.rs"]
 mod world;
 

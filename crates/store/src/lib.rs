@@ -24,7 +24,7 @@
 //! it; it parses no entry on the way in.
 //!
 //! Read next: [`store`] (the traits), [`work`] (what is handed in), [`registry`] (what is kept
-//! beside ledgers), [`sqlite`] (the backend).
+//! beside ledgers), [`clicks`] (which are no entries), [`sqlite`] (the backend).
 
 pub mod error;
 
@@ -34,10 +34,13 @@ pub mod work;
 
 pub mod registry;
 
+pub mod clicks;
+
 pub mod sqlite;
 
+pub use clicks::{Click, ClickLog, ClickReader, Verdict};
 pub use error::{KeyringId, StoreError};
 pub use registry::{Change, Recorded, RegistryReader, Rule};
-pub use sqlite::{Options, SqliteStore, open_read_only};
+pub use sqlite::{ClickOptions, Options, SqliteClickLog, SqliteStore, open_read_only};
 pub use store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 pub use work::{Intake, Outcome, Submission, Submitted};

@@ -3,7 +3,8 @@
 //! In the order of an event: `inbox` (what waits), `sequencer` (one transaction at a time),
 //! `judge` (what is decided), `ledger` and `dedup` (what is known in memory), `batch` and `tree`
 //! (what is written), `reader` (what is read). Beside the ledgers: `registry`, written in the same
-//! transactions. The tables are in `migrations/sqlite`.
+//! transactions; and `clicks`, with a file and a writer of its own. The tables of the ledgers and
+//! the registry are in `migrations/sqlite`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,12 @@ use crate::work::{Intake, Outcome, Submission, Submitted};
 mod batch;
 
 mod checkpoint;
+
+mod click_queue;
+
+mod click_reader;
+
+mod clicks;
 
 mod dedup;
 
@@ -50,6 +57,8 @@ mod sequencer;
 
 mod tree;
 
+pub use click_reader::SqliteClickReader;
+pub use clicks::{ClickOptions, ClickReport, ClickWriter, SqliteClickLog};
 pub use open::Options;
 pub use reader::SqliteReader;
 pub use registry_reader::SqliteRegistryReader;

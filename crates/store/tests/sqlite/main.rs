@@ -2,6 +2,8 @@
 
 mod attacks;
 
+mod clicks;
+
 mod crash;
 
 mod directory;

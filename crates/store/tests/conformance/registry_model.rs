@@ -58,6 +58,36 @@ impl Model {
 
     fn apply(&mut self, change: &Change) -> Result<(), Rule> {
         match change {
+            Change::RevokeLink { campaign, number, at } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                let links = self.links.entry(*campaign).or_default();
+                let link = links.iter_mut().find(|link| link.number == *number);
+                revoke(link.map(|link| &mut link.revoked_at), *at, Rule::LinkKnown)?;
+            }
+            Change::NameLink { slug, campaign, number, .. } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                let links = self.links.get(campaign).map_or(&[][..], Vec::as_slice);
+                check(links.iter().any(|link| link.number == *number), Rule::LinkKnown)?;
+                check(!self.slugs.contains_key(slug), Rule::SlugUnique)?;
+                self.slugs.insert(slug.clone(), (*campaign, *number));
+            }
+            Change::IssuePromoCode(code) => self.issue_promo_code(code)?,
+            Change::RevokePromoCode { brand, folded, at } => {
+                let code = self.codes.get_mut(&(*brand, folded.clone()));
+                revoke(code.map(|code| &mut code.revoked_at), *at, Rule::PromoCodeKnown)?;
+            }
+            Change::NoteNearMisses(misses) => self.note_near_misses(misses),
+            other => {
+                self.apply_to_people(other)?;
+                self.apply_to_keys(other)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brands and creators, and what is theirs.
+    fn apply_to_people(&mut self, change: &Change) -> Result<(), Rule> {
+        match change {
             Change::AddBrand(brand) => {
                 check(!self.brands.contains_key(&brand.id), Rule::BrandUnique)?;
                 self.brands.insert(brand.id, brand.clone());
@@ -87,6 +117,13 @@ impl Model {
                 let (enrollment, creator, created_at) = (*enrollment, Some(*creator), *at);
                 self.mapped.insert(place, EnrollmentCreator { enrollment, creator, created_at });
             }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_keys(&mut self, change: &Change) -> Result<(), Rule> {
+        match change {
             Change::IssueApiKey(key) => self.issue_api_key(key)?,
             Change::ExpireApiKey { key, expires_at } => {
                 let key = self.api_keys.iter_mut().find(|known| known.id == *key);
@@ -107,25 +144,6 @@ impl Model {
                     }
                 }
             }
-            Change::IssueLink { .. } => unreachable!("its answer is another"),
-            Change::RevokeLink { campaign, number, at } => {
-                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
-                let links = self.links.entry(*campaign).or_default();
-                let link = links.iter_mut().find(|link| link.number == *number);
-                revoke(link.map(|link| &mut link.revoked_at), *at, Rule::LinkKnown)?;
-            }
-            Change::NameLink { slug, campaign, number, .. } => {
-                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
-                let links = self.links.get(campaign).map_or(&[][..], Vec::as_slice);
-                check(links.iter().any(|link| link.number == *number), Rule::LinkKnown)?;
-                check(!self.slugs.contains_key(slug), Rule::SlugUnique)?;
-                self.slugs.insert(slug.clone(), (*campaign, *number));
-            }
-            Change::IssuePromoCode(code) => self.issue_promo_code(code)?,
-            Change::RevokePromoCode { brand, folded, at } => {
-                let code = self.codes.get_mut(&(*brand, folded.clone()));
-                revoke(code.map(|code| &mut code.revoked_at), *at, Rule::PromoCodeKnown)?;
-            }
             Change::KeepCampaignKey { campaign, wrapped, key_id, at } => {
                 check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
                 check(!self.campaign_keys.contains_key(campaign), Rule::CampaignKeyUnique)?;
@@ -139,7 +157,7 @@ impl Model {
                 check(key.wrapped.is_some(), Rule::CampaignKeyKnown)?;
                 (key.wrapped, key.erased_at) = (None, Some(*at));
             }
-            Change::NoteNearMisses(misses) => self.note_near_misses(misses),
+            _ => {}
         }
         Ok(())
     }

@@ -303,7 +303,7 @@ fn inside_the_click_writer() {
     let mut out = std::io::stdout();
     let mut number = 0;
     loop {
-        for _ in 0..number % 137 + 1 {
+        for _ in 0..=number % 137 {
             log.record(click(number, T + n_ms(number)));
             number += 1;
         }

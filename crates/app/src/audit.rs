@@ -22,6 +22,7 @@ use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::error::LedgerError;
 use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::merkle::{Tile, TileWriter};
 use sponsorhub_store::{Reader, StoreError};
 
@@ -76,6 +77,15 @@ pub struct CampaignReport {
     pub finding: Option<Finding>,
 }
 
+/// Positions of the newest entries of some sorts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    /// Of those that a command made.
+    command: Seq,
+    /// Of those that set terms.
+    terms: Seq,
+}
+
 /// A ledger on its way through the audit.
 struct Replay<'a> {
     reader: &'a mut dyn Reader,
@@ -85,7 +95,7 @@ struct Replay<'a> {
     full: Vec<Tile>,
     /// The first stored tile that the entries do not give.
     other_tile: Option<OtherTile>,
-    command_seq: Seq,
+    newest: Newest,
     /// Halves of all composite keys.
     keys: Vec<u64>,
     /// Up to where the store counts entries per enrollment, and the counts there.
@@ -140,7 +150,7 @@ fn replayed(
         tree: TileWriter::new(),
         full: Vec::new(),
         other_tile: None,
-        command_seq: 0,
+        newest: Newest::default(),
         keys: Vec::new(),
         counted: projections.counted,
         counts: Vec::new(),
@@ -157,7 +167,7 @@ fn replayed(
         finding = replay.repeated_key(head)?.or(tree);
     }
     if let (None, Some(campaign)) = (&finding, &replay.campaign) {
-        finding = compare::projections(campaign, replay.command_seq, &replay.counts, &projections);
+        finding = compare::projections(campaign, replay.newest, &replay.counts, &projections);
     }
     Ok(CampaignReport {
         campaign: id.to_string(),
@@ -225,7 +235,10 @@ impl Replay<'_> {
             return Ok(Some(Finding::at("columns", entry.seq, detail)));
         }
         if !entry.body.kind().is_intake() {
-            self.command_seq = entry.seq;
+            self.newest.command = entry.seq;
+        }
+        if matches!(entry.body.kind(), Kind::CampaignOpened | Kind::TermsSet) {
+            self.newest.terms = entry.seq;
         }
         if entry.seq == self.counted {
             self.counts = campaign.enrollments().iter().map(|enrollment| enrollment.n).collect();

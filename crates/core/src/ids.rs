@@ -110,6 +110,8 @@ ids! {
     BrandId = "brd_";
     /// A creator, across campaigns.
     CreatorId = "crt_";
+    /// The public name of a brand's API key; the secret is another text.
+    ApiKeyId = "key_";
 }
 
 /// Position of an entry in its campaign's ledger: 1, 2, 3, … without gaps (INV-6).

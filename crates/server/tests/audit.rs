@@ -211,6 +211,7 @@ fn edited_projections_are_found_although_every_entry_is_right() {
         "UPDATE campaign_heads SET at_ms = at_ms + 1",
         "UPDATE campaign_heads SET seq = seq - 1",
         "UPDATE campaign_heads SET command_seq = 3",
+        "UPDATE campaign_heads SET terms_seq = 3",
         "UPDATE campaign_heads SET counted_seq = 99999",
         "UPDATE live_intervals SET from_ms = 1",
         "UPDATE live_intervals SET no = 1",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use sponsorhub_core::attribution::keys::KeyringId;
 use sponsorhub_core::ids::{CampaignId, Seq};
 
 /// What a database said, kept opaque so that nobody above the store depends on the driver.
@@ -81,21 +82,5 @@ impl StoreError {
     /// Whether the same may succeed later without anybody doing anything.
     pub const fn retry(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::DiskFull)
-    }
-}
-
-/// Which keyring a database belongs to: made at random with the keyring, not secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyringId(pub [u8; 16]);
-
-impl std::fmt::Display for KeyringId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl std::fmt::Debug for KeyringId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
     }
 }

@@ -25,7 +25,8 @@
 //! on the state at the moment of the append, since only the writer knows
 //! it; it parses no entry on the way in.
 //!
-//! Read next: [`store`] (the traits), [`work`] (what is handed in), [`sqlite`] (the backend).
+//! Read next: [`store`] (the traits), [`work`] (what is handed in), [`registry`] (what is kept
+//! beside ledgers), [`clicks`] (which are no entries), [`sqlite`] (the backend).
 
 pub mod error;
 
@@ -33,9 +34,15 @@ pub mod store;
 
 pub mod work;
 
+pub mod registry;
+
+pub mod clicks;
+
 pub mod sqlite;
 
+pub use clicks::{Click, ClickLog, ClickReader, Verdict};
 pub use error::{KeyringId, StoreError};
-pub use sqlite::{Options, SqliteStore, open_read_only};
+pub use registry::{Change, Recorded, RegistryReader, Rule};
+pub use sqlite::{ClickOptions, Options, SqliteClickLog, SqliteStore, open_read_only};
 pub use store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 pub use work::{Intake, Outcome, Submission, Submitted};

@@ -6,10 +6,12 @@ use sponsorhub_core::conversion::Gate;
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::{Hash, TileId};
 use sponsorhub_core::money::Minor;
 
 use crate::error::StoreError;
+use crate::registry::{Change, Recorded, RegistryReader};
 use crate::work::{Intake, Outcome, Submission, Submitted, Tree};
 
 /// Called once, after the commit or when it is clear that there will be none. It runs on the
@@ -66,6 +68,13 @@ pub trait Store: Send + Sync {
     /// [`QueueFull`]: nothing was taken and `reply` is not called.
     fn submit(&self, submission: Submission, reply: Reply<Submitted>) -> Result<(), QueueFull>;
 
+    /// Hands in a change of the registry. It shares a commit with what else waits, and is done
+    /// after the entries of that commit; changes are done in the order in which they came.
+    ///
+    /// # Errors
+    /// [`QueueFull`]: nothing was taken and `reply` is not called.
+    fn record(&self, change: Change, reply: Reply<Recorded>) -> Result<(), QueueFull>;
+
     /// Lets events of a campaign wait in the queue until the answer is dropped. A command that
     /// nothing may overtake would otherwise never be appended while events stream in: hold back,
     /// follow the ledger, draft, submit. The commit that is under way may still come in between, so
@@ -78,6 +87,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`]: it could not be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+
+    /// A reader of the registry of its own, for one thread.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it could not be opened.
+    fn registry(&self) -> Result<Box<dyn RegistryReader>, StoreError>;
 
     /// [`Store::take_in`] for callers that wait.
     ///
@@ -102,6 +117,16 @@ pub trait Store: Send + Sync {
     ) -> Result<Result<Submitted, StoreError>, QueueFull> {
         let (reply, answer) = waiting();
         self.submit(submission, reply)?;
+        Ok(answer.recv().unwrap_or(Err(StoreError::Closed)))
+    }
+
+    /// [`Store::record`] for callers that wait.
+    ///
+    /// # Errors
+    /// [`QueueFull`], or what became of the commit.
+    fn record_and_wait(&self, change: Change) -> Result<Result<Recorded, StoreError>, QueueFull> {
+        let (reply, answer) = waiting();
+        self.record(change, reply)?;
         Ok(answer.recv().unwrap_or(Err(StoreError::Closed)))
     }
 }
@@ -152,6 +177,8 @@ pub struct Head {
     pub at: i64,
     /// Position of the last entry that a command made.
     pub command_seq: Seq,
+    /// Position of the newest terms: of the opening entry, or of a later `terms.set`.
+    pub terms_seq: Seq,
     /// State, live intervals and windows.
     pub gate: Gate,
     /// Confirmed and not reversed budget parts, after the last command.
@@ -234,6 +261,19 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError::Corrupt`] where it cannot be read as what it should be, and faults.
     fn projections(&mut self, campaign: CampaignId) -> Result<Option<Projections>, StoreError>;
+
+    /// The enrollments of a campaign, by number; each counts its entries up to some moment of the
+    /// past.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCampaign`] and faults.
+    fn enrollments(&mut self, campaign: CampaignId) -> Result<Vec<EnrollmentRow>, StoreError>;
+
+    /// What was reversed of one conversion; nothing where it is none.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCampaign`] and faults.
+    fn reversed(&mut self, campaign: CampaignId, conversion: Seq) -> Result<Reversed, StoreError>;
 
     /// The balances of a campaign.
     ///

@@ -1,5 +1,7 @@
 //! What is handed to a store, and what it answers.
 
+use std::sync::Arc;
+
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::conversion::{Event, Gate};
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Fingerprint, Salt, Seq};
@@ -9,7 +11,7 @@ use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::event::conversion::{ConversionRejected, Taken};
 use sponsorhub_core::ledger::kind::{Body, Kind};
 use sponsorhub_core::ledger::posting::Postings;
-use sponsorhub_core::merkle::Hash;
+use sponsorhub_core::merkle::{Hash, RecentTree};
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 
@@ -94,6 +96,16 @@ impl Intake {
         self.campaign
     }
 
+    /// The entry, open where only the writer knows.
+    pub fn rendered(&self) -> &Rendered {
+        &self.rendered
+    }
+
+    /// The entry that is appended instead where the click is used up.
+    pub fn used_up(&self) -> Option<&Rendered> {
+        self.click.as_ref().map(|click| &click.used_up)
+    }
+
     /// The key under which it enters once (INV-4).
     pub fn key(&self) -> CompositeKey {
         self.key
@@ -156,7 +168,7 @@ pub enum Outcome {
 }
 
 /// Where an entry went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Appended {
     /// Its position.
     pub seq: Seq,
@@ -169,7 +181,14 @@ pub struct Appended {
     /// Whether the entry for a used-up click was appended instead.
     pub is_used_up: bool,
     /// The tree after the commit that took it in.
-    pub tree: Tree,
+    pub tree: Arc<RecentTree>,
+}
+
+impl PartialEq for Appended {
+    fn eq(&self, other: &Self) -> bool {
+        let figures = |a: &Self| (a.seq, a.n, a.at, a.leaf, a.is_used_up, Tree::of(&a.tree));
+        figures(self) == figures(other)
+    }
 }
 
 /// A tree of a campaign at a moment between two commits.
@@ -188,6 +207,13 @@ pub enum Expectation {
     Head(Seq),
     /// Only what the intake appended: no command's entry lies behind this position.
     Commands(Seq),
+}
+
+impl Tree {
+    /// Size and root of a tree that has just grown.
+    pub fn of(recent: &RecentTree) -> Self {
+        Self { size: recent.size(), root: recent.root() }
+    }
 }
 
 /// The entries of one command, ready to be appended together or not at all.

@@ -9,7 +9,7 @@ use sponsorhub_core::merkle::{TILE_HEIGHT, Tile, TileId, TileWriter};
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::store::{Head, Projections};
 
-use super::Finding;
+use super::{Finding, Newest};
 
 /// Entries that a tile of the lowest level has hashes of.
 const WIDTH: u64 = 1 << TILE_HEIGHT;
@@ -88,7 +88,7 @@ fn differs(what: &str, stored: &impl std::fmt::Debug, derived: &impl std::fmt::D
 /// Everything else that the store keeps beside the entries.
 pub(super) fn projections(
     campaign: &Campaign,
-    command_seq: Seq,
+    newest: Newest,
     counts: &[u64],
     stored: &Projections,
 ) -> Option<Finding> {
@@ -99,8 +99,11 @@ pub(super) fn projections(
     if stored.counted > head.seq {
         return Some(differs("entries counted per enrollment", &stored.counted, &head.seq));
     }
-    if head.command_seq != command_seq {
-        return Some(differs("last command", &head.command_seq, &command_seq));
+    if head.command_seq != newest.command {
+        return Some(differs("last command", &head.command_seq, &newest.command));
+    }
+    if head.terms_seq != newest.terms {
+        return Some(differs("newest terms", &head.terms_seq, &newest.terms));
     }
     if head.gate != *campaign.gate() {
         return Some(differs("state and intervals", &head.gate, campaign.gate()));

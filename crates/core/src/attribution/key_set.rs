@@ -10,7 +10,6 @@
 
 use std::fmt;
 
-use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -267,8 +266,7 @@ impl KeySet {
 
     /// The name under which the log of a campaign is known to outsiders.
     pub fn origin(&self, campaign: CampaignId) -> Origin {
-        let keyring = HEXLOWER.encode(&self.id.0);
-        let text = format!("sponsorhub/{}/{keyring}/{campaign}", self.mode);
+        let text = format!("sponsorhub/{}/{}/{campaign}", self.mode, self.id);
         text.parse().expect("letters, digits, slashes and an underscore")
     }
 

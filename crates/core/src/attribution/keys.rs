@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
 /// The version of `keyring.json` that this program reads and writes.
@@ -76,8 +76,20 @@ impl fmt::Display for KeyId {
 
 /// Names the installation: 16 random bytes, public. Salts every derivation and stands in every log
 /// origin; the database knows the one that it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyringId(pub [u8; 16]);
+
+impl fmt::Display for KeyringId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyringId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// 32 secret random bytes.
 #[derive(Clone, Copy)]

@@ -58,6 +58,8 @@ CREATE TABLE campaign_heads (
     budget_minor INTEGER NOT NULL,
     launch_confirmed_minor INTEGER,
     launch_budget_minor INTEGER,
+    -- Position of the newest terms.
+    terms_seq INTEGER NOT NULL,
     -- The funding gate once more (INV-9): no live campaign without the money, whoever writes.
     CONSTRAINT campaign_heads_live_is_funded CHECK (
         state <> 'live' OR ifnull(launch_confirmed_minor >= launch_budget_minor, 0)

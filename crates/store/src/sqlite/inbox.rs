@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use sponsorhub_core::ids::CampaignId;
 
 use crate::error::StoreError;
+use crate::registry::{Change, Recorded};
 use crate::store::{QueueFull, Reply};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
@@ -17,14 +18,16 @@ const EVENT_BYTES: usize = 256;
 pub(super) enum Job {
     TakeIn(Vec<Intake>, Reply<Vec<Outcome>>),
     Submit(Submission, Reply<Submitted>),
+    Record(Change, Reply<Recorded>),
 }
 
 impl Job {
-    /// How many entries it appends at most.
+    /// How many entries it appends at most, or rows of the registry it writes.
     pub(super) fn entries(&self) -> usize {
         match self {
             Self::TakeIn(events, _) => events.len(),
             Self::Submit(submission, _) => submission.entries.len(),
+            Self::Record(change, _) => change.rows(),
         }
     }
 
@@ -33,6 +36,8 @@ impl Job {
         let (events, submission) = match self {
             Self::TakeIn(events, _) => (events.as_slice(), None),
             Self::Submit(submission, _) => (&[][..], Some(submission)),
+            // A change is no ledger's.
+            Self::Record(..) => (&[][..], None),
         };
         let commanded = submission.map(|submission| submission.campaign);
         events.iter().map(|event| event.campaign).chain(commanded)
@@ -44,7 +49,7 @@ impl Job {
             Self::TakeIn(events, _) if !held_back.is_empty() => {
                 events.iter().any(|event| held_back.contains_key(&event.campaign))
             }
-            Self::TakeIn(..) | Self::Submit(..) => false,
+            Self::TakeIn(..) | Self::Submit(..) | Self::Record(..) => false,
         }
     }
 
@@ -60,6 +65,7 @@ impl Job {
             Self::Submit(submission, _) => {
                 submission.entries.iter().map(|entry| entry.rendered.bytes_max()).sum()
             }
+            Self::Record(change, _) => change.bytes(),
         };
         texts + self.entries() * EVENT_BYTES
     }
@@ -69,6 +75,7 @@ impl Job {
         match self {
             Self::TakeIn(_, reply) => tell(reply, Err(error)),
             Self::Submit(_, reply) => tell(reply, Err(error)),
+            Self::Record(_, reply) => tell(reply, Err(error)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The writer's decisions: what is appended, where, and what is answered.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 use sponsorhub_core::conversion::{Event, check_reversed_amount};
@@ -8,7 +8,6 @@ use sponsorhub_core::ids::{CompositeKey, EnrollmentNo, Fingerprint, Seq};
 use sponsorhub_core::ledger::entry::{Entry, Rendered};
 use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::ledger::records::Reversed;
-use sponsorhub_core::merkle::Hash;
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 
@@ -17,8 +16,9 @@ use super::ledger::Ledger;
 use super::open::fault;
 use super::position::CampaignNo;
 use super::projections;
-use super::sequencer::Sequencer;
+use super::sequencer::{Sequencer, Written};
 use crate::error::StoreError;
+use crate::registry::Recorded;
 use crate::work::{
     Appended, Expectation, Intake, IntakeCheck, Outcome, Prepared, Submission, Submitted, Tree,
 };
@@ -32,6 +32,8 @@ pub(super) enum Pending {
     Settled(Box<Outcome>),
     /// A submission that something came before.
     Conflict { head: Seq },
+    /// A change of the registry.
+    Recorded(Result<Recorded, StoreError>),
 }
 
 /// A conversion that is to be reversed.
@@ -225,6 +227,9 @@ impl Sequencer {
                 return Err(StoreError::Corrupt(what));
             }
             let (seq, n) = ledger.take_number(no);
+            if matches!(rendered.kind(), Kind::CampaignOpened | Kind::TermsSet) {
+                ledger.terms_seq = seq;
+            }
             ledger.post(postings);
             let (campaign, at, kind) = (ledger.no, ledger.at, rendered.kind());
             let (amount, key, slot) = (None, None, None);
@@ -243,44 +248,37 @@ impl Sequencer {
         Ok(CampaignNo(stored.max(opened) + 1))
     }
 
-    pub(super) fn finish(
-        &self,
-        pending: Pending,
-        leaves: &[Hash],
-        trees: &BTreeMap<CampaignNo, Tree>,
-    ) -> Outcome {
+    pub(super) fn finish(&self, pending: Pending, written: &Written) -> Outcome {
         match pending {
             Pending::Settled(outcome) => *outcome,
             Pending::Conflict { .. } => unreachable!("events expect no head"),
+            Pending::Recorded(_) => unreachable!("an event is no change of the registry"),
             Pending::Appended { first, is_used_up, .. } => {
                 let entry = self.batch.entry(first);
                 Outcome::Appended(Appended {
                     seq: entry.seq,
                     n: entry.n.expect("an event concerns an enrollment"),
                     at: entry.at,
-                    leaf: leaves[first],
+                    leaf: written.leaves[first],
                     is_used_up,
-                    tree: trees[&entry.campaign],
+                    tree: Arc::clone(&written.trees[&entry.campaign]),
                 })
             }
         }
     }
 
-    pub(super) fn finish_submission(
-        &self,
-        pending: &Pending,
-        trees: &BTreeMap<CampaignNo, Tree>,
-    ) -> Submitted {
+    pub(super) fn finish_submission(&self, pending: &Pending, written: &Written) -> Submitted {
         match pending {
             Pending::Conflict { head } => Submitted::Conflict { head: *head },
             Pending::Settled(_) => unreachable!("a submission is not an event"),
+            Pending::Recorded(_) => unreachable!("nor is it a change of the registry"),
             Pending::Appended { first, last, .. } => {
                 let (first, last) = (self.batch.entry(*first), self.batch.entry(*last));
                 Submitted::Appended {
                     first: first.seq,
                     last: last.seq,
                     at: last.at,
-                    tree: trees[&last.campaign],
+                    tree: Tree::of(&written.trees[&last.campaign]),
                 }
             }
         }

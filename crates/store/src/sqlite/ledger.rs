@@ -19,7 +19,7 @@ use super::position::{CampaignNo, signed, unsigned};
 use super::{projections, strays, tree};
 use crate::error::StoreError;
 use crate::store::{BalanceRow, EnrollmentRow};
-use crate::work::{After, Effect, Tree};
+use crate::work::{After, Effect};
 
 /// Entries after which the counts of the enrollments are written again. Until then they are
 /// counted on load, so that a commit need not touch a row per creator.
@@ -33,6 +33,8 @@ pub(super) struct Ledger {
     pub(super) head: Seq,
     pub(super) at: i64,
     pub(super) command_seq: Seq,
+    /// Position of the newest terms.
+    pub(super) terms_seq: Seq,
     pub(super) gate: Gate,
     pub(super) dedup: Dedup,
     pub(super) tiles: TileWriter,
@@ -89,6 +91,7 @@ impl Ledger {
             head: 0,
             at: i64::MIN,
             command_seq: 0,
+            terms_seq: 0,
             gate: Gate { state: State::Draft, live: Vec::new(), ended_at: None, ..gate.clone() },
             dedup: Dedup::new(no, slice_keys_max),
             tiles: TileWriter::new(),
@@ -144,6 +147,7 @@ impl Ledger {
             head: row.head.seq,
             at: row.head.at,
             command_seq: row.head.command_seq,
+            terms_seq: row.head.terms_seq,
             gate: row.head.gate,
             dedup,
             tiles,
@@ -228,11 +232,6 @@ impl Ledger {
         self.budget = after.budget;
     }
 
-    /// The tree over all entries.
-    pub(super) fn tree(&self) -> Tree {
-        Tree { size: self.tiles.size(), root: self.tiles.root() }
-    }
-
     /// The transaction in progress is committed.
     pub(super) fn committed(&mut self) {
         self.dedup.committed();
@@ -272,12 +271,12 @@ impl Ledger {
         connection
             .prepare_cached(
                 "INSERT INTO campaign_heads VALUES
-                    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                  ON CONFLICT DO UPDATE SET
                     seq = ?2, at_ms = ?3, command_seq = ?4, counted_seq = ?5, state = ?6,
                     ended_at_ms = ?7, conversion_days = ?8, clearing_days = ?9, frontier = ?10,
                     confirmed_minor = ?11, budget_minor = ?12, launch_confirmed_minor = ?13,
-                    launch_budget_minor = ?14",
+                    launch_budget_minor = ?14, terms_seq = ?15",
             )?
             .execute(params![
                 self.no.0,
@@ -294,6 +293,7 @@ impl Ledger {
                 self.budget.0,
                 launch_confirmed.map(|minor: Minor| minor.0),
                 launch_budget.map(|minor: Minor| minor.0),
+                signed(self.terms_seq),
             ])
             .map(drop)
     }

@@ -2,8 +2,9 @@
 //!
 //! In the order of an event: `inbox` (what waits), `sequencer` (one transaction at a time),
 //! `judge` (what is decided), `ledger` and `dedup` (what is known in memory), `batch` and `tree`
-//! (what is written), `reader` (what is read), `strays` (what no ledger holds). The tables are in
-//! `migrations/sqlite`.
+//! (what is written), `reader` (what is read), `strays` (what no ledger holds). Beside the ledgers:
+//! `registry`, written in the same transactions; and `clicks`, with a file and a writer of its own.
+//! The tables of the ledgers and the registry are in `migrations/sqlite`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +13,19 @@ use std::thread::JoinHandle;
 use sponsorhub_core::ids::CampaignId;
 
 use crate::error::{Cause, StoreError};
+use crate::registry::{Change, Recorded, RegistryReader};
 use crate::store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
 mod batch;
 
 mod checkpoint;
+
+mod click_queue;
+
+mod click_reader;
+
+mod clicks;
 
 mod dedup;
 
@@ -29,6 +37,8 @@ mod judge;
 
 mod ledger;
 
+mod near_misses;
+
 mod open;
 
 mod position;
@@ -37,14 +47,21 @@ mod projections;
 
 mod reader;
 
+mod registry;
+
+mod registry_reader;
+
 mod sequencer;
 
 mod strays;
 
 mod tree;
 
+pub use click_reader::SqliteClickReader;
+pub use clicks::{ClickOptions, ClickReport, ClickWriter, SqliteClickLog};
 pub use open::Options;
 pub use reader::SqliteReader;
+pub use registry_reader::SqliteRegistryReader;
 pub use sequencer::{Sequencer, StepReport};
 
 use checkpoint::Checkpointer;
@@ -109,6 +126,10 @@ impl Store for SqliteStore {
         self.inbox.enqueue(Job::Submit(submission, reply))
     }
 
+    fn record(&self, change: Change, reply: Reply<Recorded>) -> Result<(), QueueFull> {
+        self.inbox.enqueue(Job::Record(change, reply))
+    }
+
     fn hold_back_intake(&self, campaign: CampaignId) -> IntakeHeldBack {
         self.inbox.hold_back(campaign);
         let inbox = Arc::clone(&self.inbox);
@@ -117,6 +138,10 @@ impl Store for SqliteStore {
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(SqliteReader::open(&self.directory)?))
+    }
+
+    fn registry(&self) -> Result<Box<dyn RegistryReader>, StoreError> {
+        Ok(Box::new(SqliteRegistryReader::open(&self.directory)?))
     }
 }
 

@@ -19,7 +19,12 @@ const LOCK: &str = "sponsorhub.lock";
 const APPLICATION_ID: i64 = 0x5370_4862;
 
 /// By number; a database's `user_version` is how many it has.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0002_registry.sql"),
+];
+
+const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());
 
 /// How long a statement waits for another connection, milliseconds. Readers never make a writer
 /// wait in this mode, so it is only for the moments in which a log is recovered.
@@ -69,22 +74,23 @@ pub(super) struct Opened {
 /// Opens `directory` for writing and makes what is missing in it.
 pub(super) fn open(directory: &Path, options: &Options) -> Result<Opened, StoreError> {
     std::fs::create_dir_all(directory).map_err(|error| of_directory(directory, error))?;
-    let lock = lock(directory)?;
+    let lock = lock(directory, LOCK)?;
     let path = directory.join(DATABASE);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opening = |error| of_opening(&path, error);
     let mut connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
-    let version = version(&connection, &path)?;
+    let version = version(&connection, &path, KNOWN)?;
     prepare(&connection, options).map_err(opening)?;
     migrate(&mut connection, version).map_err(opening)?;
     check_installation(&connection, options.keyring)?;
     Ok(Opened { connection, lock })
 }
 
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let path = directory.join(LOCK);
+/// Takes the lock file of this name, for as long as the file is kept.
+pub(super) fn lock(directory: &Path, name: &str) -> Result<File, StoreError> {
+    let path = directory.join(name);
     let opened = File::options().create(true).truncate(false).write(true).open(path);
     let file = opened.map_err(|error| of_directory(directory, error))?;
     match file.try_lock() {
@@ -94,7 +100,8 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn of_directory(directory: &Path, error: std::io::Error) -> StoreError {
+/// A fault of the file system that a data directory is in.
+pub(super) fn of_directory(directory: &Path, error: std::io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly(directory.to_owned())
@@ -104,8 +111,15 @@ fn of_directory(directory: &Path, error: std::io::Error) -> StoreError {
     }
 }
 
+/// What marks a file as one of ours, and how many migrations this program has for it.
+pub(super) type Known = (i64, usize);
+
 /// The version of our schema; 0 for a file that was just made.
-fn version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+pub(super) fn version(
+    connection: &Connection,
+    path: &Path,
+    (id, known): Known,
+) -> Result<usize, StoreError> {
     let read = || -> rusqlite::Result<(i64, i64, i64)> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
         let tables = "SELECT count(*) FROM sqlite_schema";
@@ -116,10 +130,9 @@ fn version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     if application == 0 && version == 0 && tables == 0 {
         return Ok(0);
     }
-    if application != APPLICATION_ID {
+    if application != id {
         return Err(StoreError::NotOurDatabase(path.to_owned()));
     }
-    let known = MIGRATIONS.len();
     match usize::try_from(version) {
         Ok(number) if (1..=known).contains(&number) => Ok(number),
         _ => {
@@ -220,13 +233,14 @@ pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
     let opening = |error| of_opening(&path, error);
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(opening)?;
-    if version(&connection, &path)? == 0 {
+    if version(&connection, &path, KNOWN)? == 0 {
         return Err(StoreError::NoDatabase(directory.to_owned()));
     }
     Ok(connection)
 }
 
-fn of_opening(path: &Path, error: rusqlite::Error) -> StoreError {
+/// A fault when a database is opened.
+pub(super) fn of_opening(path: &Path, error: rusqlite::Error) -> StoreError {
     let directory = || path.parent().unwrap_or(path).to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotOurDatabase(path.to_owned()),

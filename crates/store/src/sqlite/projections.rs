@@ -44,7 +44,7 @@ pub(super) fn head(connection: &Connection, no: CampaignNo) -> rusqlite::Result<
     let mut statement = connection.prepare_cached(
         "SELECT seq, at_ms, command_seq, counted_seq, state, ended_at_ms, conversion_days,
             clearing_days, frontier, confirmed_minor, budget_minor, launch_confirmed_minor,
-            launch_budget_minor
+            launch_budget_minor, terms_seq
          FROM campaign_heads WHERE campaign_no = ?1",
     )?;
     statement.query_row([no.0], |row| head_row(row, live)).optional()
@@ -74,6 +74,7 @@ fn head_row(row: &Row<'_>, live: Vec<(i64, Option<i64>)>) -> rusqlite::Result<He
         seq,
         at: row.get(1)?,
         command_seq: unsigned(row.get(2)?),
+        terms_seq: unsigned(row.get(13)?),
         gate,
         confirmed: Minor(row.get(9)?),
         budget: Minor(row.get(10)?),

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::{Hash, TileId, TileWriter};
 use sponsorhub_core::money::Minor;
 
@@ -14,7 +15,7 @@ use super::open::{self, Options, fault};
 use super::position::{CampaignNo, unsigned};
 use super::{projections, strays, tree};
 use crate::error::StoreError;
-use crate::store::{BalanceRow, EntryRow, Head, Listed, Projections, Reader};
+use crate::store::{BalanceRow, EnrollmentRow, EntryRow, Head, Listed, Projections, Reader};
 
 /// A reader with a connection of its own. Each call is one short read transaction.
 #[derive(Debug)]
@@ -130,6 +131,16 @@ impl Reader for SqliteReader {
             };
             read().map(Some).map_err(fault)
         })
+    }
+
+    fn enrollments(&mut self, campaign: CampaignId) -> Result<Vec<EnrollmentRow>, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        projections::enrollments(&self.connection, no).map_err(fault)
+    }
+
+    fn reversed(&mut self, campaign: CampaignId, conversion: Seq) -> Result<Reversed, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        projections::reversed(&self.connection, no, conversion).map_err(fault)
     }
 
     fn balances(&mut self, campaign: CampaignId) -> Result<Vec<BalanceRow>, StoreError> {
@@ -248,7 +259,8 @@ fn headless() -> StoreError {
     StoreError::Corrupt("the campaign has no head".to_owned())
 }
 
-fn limited(limit: usize) -> i64 {
+/// As SQLite takes it.
+pub(super) fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

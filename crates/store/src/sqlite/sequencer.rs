@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use sponsorhub_core::ids::CampaignId;
-use sponsorhub_core::merkle::Hash;
+use sponsorhub_core::merkle::{Hash, RecentTree};
 
 use super::batch::Batch;
 use super::checkpoint::{Bell, move_log};
@@ -31,8 +31,9 @@ use super::judge::Pending;
 use super::ledger::Ledger;
 use super::open::{self, Options, fault};
 use super::position::CampaignNo;
-use super::{projections, tree};
+use super::{projections, registry, tree};
 use crate::error::StoreError;
+use crate::registry::{Change, Recorded};
 use crate::store::{QueueFull, Reply};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
@@ -57,6 +58,13 @@ pub struct StepReport {
     pub failed: Option<StoreError>,
     /// Why the log was not moved to the database. Nothing is lost: it is tried again.
     pub checkpoint_failed: Option<StoreError>,
+}
+
+/// What a transaction appended: leaves by number in the batch, and the tree of each campaign.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) leaves: Vec<Hash>,
+    pub(super) trees: BTreeMap<CampaignNo, Arc<RecentTree>>,
 }
 
 /// The writer of a data directory.
@@ -129,6 +137,14 @@ impl Sequencer {
         self.inbox.enqueue(Job::Submit(submission, reply))
     }
 
+    /// Hands in a change of the registry; see [`crate::Store::record`].
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn record(&self, change: Change, reply: Reply<Recorded>) -> Result<(), QueueFull> {
+        self.inbox.enqueue(Job::Record(change, reply))
+    }
+
     /// Does what waits, up to the maximum of one transaction. `now` is in milliseconds.
     pub fn step(&mut self, now: i64) -> StepReport {
         self.steps += 1;
@@ -157,9 +173,9 @@ impl Sequencer {
             self.touched.clear();
             let known = self.corrupt.len();
             let error = match self.append(&jobs, now, report) {
-                Ok((pending, leaves)) => {
+                Ok((pending, written)) => {
                     report.entries += self.batch.len();
-                    return self.answer(jobs, pending, &leaves);
+                    return self.answer(jobs, pending, &written);
                 }
                 Err(error) => error,
             };
@@ -211,7 +227,7 @@ impl Sequencer {
         jobs: &[Job],
         now: i64,
         report: &mut StepReport,
-    ) -> Result<(Vec<Vec<Pending>>, Vec<Hash>), StoreError> {
+    ) -> Result<(Vec<Vec<Pending>>, Written), StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault)?;
         let mut pending = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -231,21 +247,30 @@ impl Sequencer {
                     loaded.map_err(|error| self.blame(id, error, report))?;
                     vec![self.judge_submission(submission)?]
                 }
+                // Once the entries are written.
+                Job::Record(..) => Vec::new(),
             });
         }
-        if self.batch.len() == 0 {
+        let has_changes = jobs.iter().any(|job| matches!(job, Job::Record(..)));
+        if self.batch.len() == 0 && !has_changes {
             self.connection.execute_batch("ROLLBACK").map_err(fault)?;
-            return Ok((pending, Vec::new()));
+            return Ok((pending, Written::default()));
         }
-        let leaves = self.write().map_err(fault)?;
+        let written = self.write().map_err(fault)?;
+        for (job, pending) in jobs.iter().zip(&mut pending) {
+            if let Job::Record(change, _) = job {
+                let recorded = registry::record(&self.connection, change)?;
+                pending.push(Pending::Recorded(recorded));
+            }
+        }
         self.connection.execute_batch("COMMIT").map_err(fault)?;
         for id in self.touched.values() {
             self.ledgers.get_mut(id).expect("touched in this step").committed();
         }
-        Ok((pending, leaves))
+        Ok((pending, written))
     }
 
-    fn write(&mut self) -> rusqlite::Result<Vec<Hash>> {
+    fn write(&mut self) -> rusqlite::Result<Written> {
         let mut runs = Vec::new();
         for run in self.batch.runs() {
             let no = self.batch.entry(run[0]).campaign;
@@ -254,23 +279,23 @@ impl Sequencer {
             runs.push((run, tree));
         }
         let hashed = self.batch.write(&self.connection, runs)?;
+        let mut trees = BTreeMap::new();
         for (no, tree, full) in hashed.trees {
             tree::insert_tiles(&self.connection, no, &full)?;
+            trees.insert(no, Arc::new(RecentTree::new(tree.clone(), &full)));
             let ledger = self.ledgers.get_mut(&self.touched[&no]).expect("touched in this step");
             ledger.tiles = tree;
             ledger.save(&self.connection)?;
         }
-        Ok(hashed.leaves)
+        Ok(Written { leaves: hashed.leaves, trees })
     }
 
     fn touched_ledger(&mut self, no: CampaignNo) -> &mut Ledger {
         self.ledgers.get_mut(&self.touched[&no]).expect("touched in this step")
     }
 
-    fn answer(&self, jobs: Vec<Job>, pending: Vec<Vec<Pending>>, leaves: &[Hash]) {
-        let trees: BTreeMap<_, _> =
-            self.touched.iter().map(|(no, id)| (*no, self.ledgers[id].tree())).collect();
-        let finish = |pending| self.finish(pending, leaves, &trees);
+    fn answer(&self, jobs: Vec<Job>, pending: Vec<Vec<Pending>>, written: &Written) {
+        let finish = |pending| self.finish(pending, written);
         for (job, mut pending) in jobs.into_iter().zip(pending) {
             match job {
                 Job::TakeIn(_, reply) => {
@@ -278,8 +303,12 @@ impl Sequencer {
                 }
                 Job::Submit(_, reply) => {
                     let pending = pending.pop().expect("one for a submission");
-                    tell(reply, Ok(self.finish_submission(&pending, &trees)));
+                    tell(reply, Ok(self.finish_submission(&pending, written)));
                 }
+                Job::Record(_, reply) => match pending.pop() {
+                    Some(Pending::Recorded(recorded)) => tell(reply, recorded),
+                    _ => unreachable!("one for a change"),
+                },
             }
         }
     }

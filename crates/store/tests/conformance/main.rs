@@ -5,6 +5,10 @@ mod model;
 
 mod random;
 
+mod registry;
+
+mod registry_model;
+
 mod suite;
 
 #[path = "../world/mod.rs"]
@@ -126,5 +130,10 @@ conformance!(
         suite::a_full_queue_takes_nothing_and_calls_nobody,
         suite::time_never_goes_back_in_a_ledger,
         suite::a_closed_store_finishes_what_waits,
+        registry::random_changes_agree_with_the_model_step_by_step,
+        registry::a_change_may_speak_of_what_waits_for_the_same_commit,
+        registry::two_threads_never_get_one_link_number_or_one_name,
+        registry::near_misses_are_the_newest_of_each_brand,
+        registry::inv_4_a_campaign_key_is_never_replaced,
     ]
 );

@@ -1,6 +1,7 @@
 //! The store as anyone would write it first: vectors and maps. It says what must come out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sponsorhub_core::ids::{
     CampaignId, CompositeKey, EnrollmentId, EnrollmentNo, Fingerprint, Salt, Seq,
@@ -11,7 +12,7 @@ use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::conversion::{ConversionRejected, Taken};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::Body;
-use sponsorhub_core::merkle::{Frontier, leaf_hash};
+use sponsorhub_core::merkle::{RecentTree, TileWriter, leaf_hash};
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_store::store::BalanceRow;
@@ -63,17 +64,17 @@ pub(crate) struct Ledger {
     pub(crate) entries: Vec<Vec<u8>>,
     pub(crate) state: Campaign,
     pub(crate) keys: BTreeMap<CompositeKey, (Seq, Option<Fingerprint>)>,
-    pub(crate) frontier: Frontier,
+    pub(crate) tiles: TileWriter,
     pub(crate) command_seq: Seq,
 }
 
 impl Ledger {
     /// A ledger from its entries, of which commands alone made all.
     pub(crate) fn read(entries: &[Vec<u8>]) -> Self {
-        let mut frontier = Frontier::new();
+        let mut tiles = TileWriter::new();
         let mut state: Option<Campaign> = None;
         for bytes in entries {
-            frontier.push(leaf_hash(bytes));
+            tiles.push(leaf_hash(bytes), &mut Vec::new());
             let entry = Entry::decode(bytes).expect("canonical");
             match &mut state {
                 None => state = Some(Campaign::open(&entry).expect("opens")),
@@ -88,12 +89,16 @@ impl Ledger {
             command_seq: state.head(),
             state,
             keys: BTreeMap::new(),
-            frontier,
+            tiles,
         }
     }
 
     pub(crate) fn tree(&self) -> Tree {
-        Tree { size: self.frontier.size(), root: self.frontier.root() }
+        Tree { size: self.tiles.size(), root: self.tiles.root() }
+    }
+
+    fn recent(&self) -> Arc<RecentTree> {
+        Arc::new(RecentTree::new(self.tiles.clone(), &[]))
     }
 
     fn append(&mut self, at: i64, enrollment: Option<EnrollmentId>, body: Body, salt: Salt) -> Seq {
@@ -107,7 +112,7 @@ impl Ledger {
         let entry = Entry { at, body, campaign, enrollment, salt, seq };
         let bytes = entry.encode().expect("an entry");
         self.state.apply(&entry).expect("it may follow");
-        self.frontier.push(leaf_hash(&bytes));
+        self.tiles.push(leaf_hash(&bytes), &mut Vec::new());
         self.entries.push(bytes);
         seq
     }
@@ -149,7 +154,7 @@ impl Ledger {
         self.keys.extend(slot.map(|slot| (slot, (seq, None))));
         let leaf = leaf_hash(self.entries.last().expect("just appended"));
         let n = self.state.enrollment(no).n;
-        Outcome::Appended(Appended { seq, n, at, leaf, is_used_up, tree: self.tree() })
+        Outcome::Appended(Appended { seq, n, at, leaf, is_used_up, tree: self.recent() })
     }
 
     fn check(&self, event: &Event, no: EnrollmentNo, at: i64) -> Result<(), Refusal> {
@@ -211,7 +216,7 @@ impl Model {
             .collect();
         for (event, outcome) in events.iter().zip(&mut outcomes) {
             if let Outcome::Appended(appended) = outcome {
-                appended.tree = self.ledgers[&event.campaign].tree();
+                appended.tree = self.ledgers[&event.campaign].recent();
             }
         }
         outcomes

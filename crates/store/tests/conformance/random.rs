@@ -25,14 +25,14 @@ const CREATORS: u64 = 4;
 const STEPS: usize = 120;
 
 /// How many random histories; each begins from its own seed.
-fn cases() -> u64 {
+pub(crate) fn cases() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
     let cases = std::env::var("SPONSORHUB_CASES");
     // The long run asks for as many as the properties of the core, which are cheaper.
     cases.ok().and_then(|cases| cases.parse().ok()).map_or(12, |cases: u64| cases.div_ceil(200))
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
     let seed = std::env::var("SPONSORHUB_SEED");
     seed.ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
@@ -250,6 +250,7 @@ impl History {
             assert_eq!(projections.head.tree, ledger.tree(), "INV-14");
             assert_eq!(projections.head.seq, ledger.state.head());
             assert_eq!(projections.head.command_seq, ledger.command_seq);
+            assert_eq!(projections.head.terms_seq, 1, "nobody sets other terms here");
             assert_eq!(projections.head.gate, *ledger.state.gate());
             assert_eq!(projections.head.confirmed, ledger.state.confirmed_budget());
             let mut balances = projections.balances;

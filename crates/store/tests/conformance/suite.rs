@@ -11,7 +11,7 @@ use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::merkle::{Frontier, TileId, leaf_hash, verify_consistency, verify_inclusion};
-use sponsorhub_store::work::Appended;
+use sponsorhub_store::work::{Appended, Tree};
 use sponsorhub_store::{Intake, Outcome, Store, StoreError, Submitted};
 
 use crate::world::{
@@ -38,7 +38,7 @@ fn take_one(store: &impl Store, event: Intake) -> Outcome {
 
 fn appended(outcome: &Outcome) -> Appended {
     match outcome {
-        Outcome::Appended(appended) => *appended,
+        Outcome::Appended(appended) => appended.clone(),
         other => panic!("not appended: {other:?}"),
     }
 }
@@ -396,7 +396,13 @@ pub(crate) fn inv_14_proofs_lead_to_the_roots_that_were_told<B: Backend>(backend
         let first = told.iter().map(|(_, count)| count).sum::<u64>();
         let events = (first..first + lot).map(|n| sale(campaign_id(1), n % 3, n, 100));
         let outcomes = take_in(&store, events.collect());
-        told.push((appended(&outcomes[0]).tree, lot));
+        for outcome in &outcomes {
+            let Appended { seq, leaf, tree, .. } = appended(outcome);
+            let proof = tree.inclusion_proof(seq - 1).expect("of this commit");
+            let verified = verify_inclusion(leaf, seq - 1, tree.size(), &proof, tree.root());
+            assert_eq!(verified, Ok(()), "INV-14: a commit proves what it added by itself");
+        }
+        told.push((Tree::of(&appended(&outcomes[0]).tree), lot));
     }
     let mut reader = store.reader().expect("a reader");
     let leaves: Vec<_> = reader.entries(campaign_id(1), 1, usize::MAX).expect("readable");

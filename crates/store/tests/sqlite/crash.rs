@@ -45,7 +45,7 @@ fn inv_5_what_was_acknowledged_survives_a_killed_writer() {
     let next = store.take_in_and_wait(vec![sale(campaign_id(1), 0, u64::MAX, 100)]);
     let next = next.expect("room").expect("a commit");
     let expected = u64::try_from(events).expect("small") + 1;
-    assert!(matches!(next[0], Outcome::Appended(appended) if appended.seq == expected), "INV-6");
+    assert!(matches!(&next[0], Outcome::Appended(appended) if appended.seq == expected), "INV-6");
 }
 
 /// Starts a writer, reads what it acknowledges, and kills it after some lines.

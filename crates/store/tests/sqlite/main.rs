@@ -2,6 +2,8 @@
 
 mod attacks;
 
+mod clicks;
+
 mod crash;
 
 mod directory;
@@ -9,6 +11,8 @@ mod directory;
 mod disk;
 
 mod edit;
+
+mod registry;
 
 mod sequencer;
 

@@ -52,8 +52,8 @@ fn submit(sequencer: &Sequencer, submission: Submission) -> Answer<Submitted> {
 }
 
 fn appended(answer: &Answer<Vec<Outcome>>) -> Appended {
-    match answer.try_recv().expect("answered").expect("no fault")[..] {
-        [Outcome::Appended(appended)] => appended,
+    match &answer.try_recv().expect("answered").expect("no fault")[..] {
+        [Outcome::Appended(appended)] => appended.clone(),
         ref other => panic!("not appended: {other:?}"),
     }
 }

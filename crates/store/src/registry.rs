@@ -1,0 +1,333 @@
+//! The registry: brands, creators, API keys, links, promo codes and the keys of campaigns, beside
+//! the ledgers.
+//!
+//! What is handed in is a [`Change`], one step of a use case, and it is done as a whole or refused
+//! by a [`Rule`]. Changes share the commits of the ledgers: after the entries of the same commit,
+//! so a change may speak of a campaign that is opened in it. Nothing leaves: what ends is marked
+//! with when it ended, once. Times are milliseconds and come from the caller, as does everything
+//! that is secret: the store sees hashes and encrypted bytes.
+
+use std::fmt;
+
+use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
+
+use crate::error::StoreError;
+
+mod change;
+
+pub use change::{Change, Recorded, Rule};
+
+/// Near misses that are kept of a brand.
+pub const NEAR_MISSES_MAX: u64 = 1_000;
+
+/// UTC days for which near misses are counted.
+pub const NEAR_MISS_DAYS: i64 = 400;
+
+/// Characters of a near miss's texts; what is longer is cut.
+pub const NEAR_MISS_CHARACTERS: usize = 200;
+
+/// Encrypted bytes, as the caller made them. Not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wrapped(pub Vec<u8>);
+
+impl fmt::Debug for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// SHA-256 of an API key's secret. Not shown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What a creator is called. Not shown in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonName(pub String);
+
+impl fmt::Debug for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A brand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// Its id.
+    pub id: BrandId,
+    /// What it is called.
+    pub name: String,
+    /// Since when it is known, milliseconds.
+    pub created_at: i64,
+    /// The query parameter in which its shop finds the click token.
+    pub click_parameter: String,
+}
+
+/// A creator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creator {
+    /// The id.
+    pub id: CreatorId,
+    /// None once erased.
+    pub name: Option<PersonName>,
+    /// Since when known, milliseconds.
+    pub created_at: i64,
+    /// When the person was erased, milliseconds.
+    pub erased_at: Option<i64>,
+}
+
+/// Whose an enrollment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnrollmentCreator {
+    /// The enrollment.
+    pub enrollment: EnrollmentId,
+    /// None once erased.
+    pub creator: Option<CreatorId>,
+    /// Since when that is known, milliseconds.
+    pub created_at: i64,
+}
+
+/// A key with which a brand's shop reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its public name.
+    pub id: ApiKeyId,
+    /// Whose.
+    pub brand: BrandId,
+    /// How it is found.
+    pub secret_hash: SecretHash,
+    /// What it may do: words without blanks.
+    pub scopes: Vec<String>,
+    /// Whether what is reported with it must be signed.
+    pub needs_signature: bool,
+    /// The secret that signatures are made with.
+    pub signing_secret: Option<Wrapped>,
+    /// When it was issued, milliseconds.
+    pub created_at: i64,
+    /// When it was last used, as far as that was noted, milliseconds.
+    pub last_used_at: Option<i64>,
+    /// From when it is no longer valid, milliseconds.
+    pub expires_at: Option<i64>,
+    /// When it was revoked, milliseconds.
+    pub revoked_at: Option<i64>,
+}
+
+impl ApiKey {
+    /// Whether it may be used at this time, milliseconds. Revoked is revoked at any time.
+    pub fn is_valid(&self, now: i64) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// 1, 2, 3, … in its campaign.
+    pub number: u32,
+    /// Whom it credits.
+    pub enrollment: EnrollmentId,
+    /// Where it leads.
+    pub destination: String,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
+    /// When it was revoked, milliseconds.
+    pub revoked_at: Option<i64>,
+}
+
+/// A promo code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromoCode {
+    /// In whose shop it is valid.
+    pub brand: BrandId,
+    /// The form under which it is looked up, unique in the brand.
+    pub folded: String,
+    /// What it is for.
+    pub campaign: CampaignId,
+    /// Whom it credits.
+    pub enrollment: EnrollmentId,
+    /// The part that the creator chose.
+    pub readable: String,
+    /// The whole as it is shown.
+    pub display: String,
+    /// The master key that its check characters come from.
+    pub key_id: u16,
+    /// When it was issued, milliseconds.
+    pub created_at: i64,
+    /// When it was revoked, milliseconds.
+    pub revoked_at: Option<i64>,
+}
+
+/// The key behind a campaign's composite keys (INV-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CampaignKey {
+    /// Encrypted; none once destroyed.
+    pub wrapped: Option<Wrapped>,
+    /// The master key that it is wrapped with.
+    pub key_id: u16,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
+    /// When it was destroyed, milliseconds.
+    pub erased_at: Option<i64>,
+}
+
+/// A report that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearMiss {
+    /// Who reported.
+    pub brand: BrandId,
+    /// When, milliseconds.
+    pub at: i64,
+    /// Stable code of the refusal.
+    pub code: String,
+    /// The field that it is about.
+    pub field: Option<String>,
+    /// The campaign, if that much was certain.
+    pub campaign: Option<CampaignId>,
+    /// Short, and nothing about a person.
+    pub detail: String,
+}
+
+/// How often a code was the answer on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearMissCount {
+    /// UTC day since 1970.
+    pub day: i64,
+    /// Stable code of the refusal.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Reads the registry as it is committed. One per thread; each call sees one moment.
+pub trait RegistryReader: Send {
+    /// A number that grows with every change that a cache could hold ([`Change::is_cached`]). Cheap:
+    /// ask before trusting what was looked up more than a second ago.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn version(&mut self) -> Result<u64, StoreError>;
+
+    /// A brand.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn brand(&mut self, brand: BrandId) -> Result<Option<Brand>, StoreError>;
+
+    /// A creator.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn creator(&mut self, creator: CreatorId) -> Result<Option<Creator>, StoreError>;
+
+    /// The key with this secret, valid or not: see [`ApiKey::is_valid`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn api_key(&mut self, secret_hash: SecretHash) -> Result<Option<ApiKey>, StoreError>;
+
+    /// All keys of a brand, in the order in which they were issued.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn api_keys(&mut self, brand: BrandId) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// The brand that runs a campaign.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn owner(&mut self, campaign: CampaignId) -> Result<Option<BrandId>, StoreError>;
+
+    /// The campaigns that a brand runs, in the order in which they were opened.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn campaigns(&mut self, brand: BrandId) -> Result<Vec<CampaignId>, StoreError>;
+
+    /// Whose the enrollments of a campaign are, by enrollment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn enrollments(&mut self, campaign: CampaignId) -> Result<Vec<EnrollmentCreator>, StoreError>;
+
+    /// The enrollments of a creator, by campaign and enrollment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn enrollments_of(
+        &mut self,
+        creator: CreatorId,
+    ) -> Result<Vec<(CampaignId, EnrollmentId)>, StoreError>;
+
+    /// A link by its number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn link(&mut self, campaign: CampaignId, number: u32) -> Result<Option<Link>, StoreError>;
+
+    /// The links of an enrollment, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn links(
+        &mut self,
+        campaign: CampaignId,
+        enrollment: EnrollmentId,
+    ) -> Result<Vec<Link>, StoreError>;
+
+    /// The campaign and number of the link that has this other name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn slug(&mut self, slug: &str) -> Result<Option<(CampaignId, u32)>, StoreError>;
+
+    /// A promo code by the form under which codes are looked up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn promo_code(&mut self, brand: BrandId, folded: &str)
+    -> Result<Option<PromoCode>, StoreError>;
+
+    /// The promo codes of an enrollment, by form.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn promo_codes(
+        &mut self,
+        campaign: CampaignId,
+        enrollment: EnrollmentId,
+    ) -> Result<Vec<PromoCode>, StoreError>;
+
+    /// The key of a campaign, destroyed or not; none where none was kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn campaign_key(&mut self, campaign: CampaignId) -> Result<Option<CampaignKey>, StoreError>;
+
+    /// At most `limit` near misses of a brand with numbers below `before`, newest first, each with
+    /// its number: the cursor for the next page.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn near_misses(
+        &mut self,
+        brand: BrandId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, NearMiss)>, StoreError>;
+
+    /// How many near misses of a brand there were from this UTC day on, by day and code.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn near_miss_counts(
+        &mut self,
+        brand: BrandId,
+        from_day: i64,
+    ) -> Result<Vec<NearMissCount>, StoreError>;
+}

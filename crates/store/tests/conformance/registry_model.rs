@@ -1,0 +1,311 @@
+//! The registry as anyone would write it first: maps and vectors. It says what must come out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::time::day_of;
+use sponsorhub_store::registry::{
+    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, NEAR_MISSES_MAX, NearMiss,
+    NearMissCount, PromoCode,
+};
+use sponsorhub_store::{Change, Recorded, RegistryReader, Rule};
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    /// Campaigns with the enrollments that started in them.
+    pub(crate) started: BTreeMap<CampaignId, BTreeSet<EnrollmentId>>,
+    pub(crate) version: u64,
+    brands: BTreeMap<BrandId, Brand>,
+    creators: BTreeMap<CreatorId, Creator>,
+    owners: BTreeMap<CampaignId, BrandId>,
+    mapped: BTreeMap<(CampaignId, EnrollmentId), EnrollmentCreator>,
+    api_keys: Vec<ApiKey>,
+    links: BTreeMap<CampaignId, Vec<Link>>,
+    slugs: BTreeMap<String, (CampaignId, u32)>,
+    codes: BTreeMap<(BrandId, String), PromoCode>,
+    campaign_keys: BTreeMap<CampaignId, CampaignKey>,
+    misses: BTreeMap<BrandId, Vec<NearMiss>>,
+    counts: BTreeMap<(BrandId, i64, String), u64>,
+}
+
+fn check(holds: bool, rule: Rule) -> Result<(), Rule> {
+    if holds { Ok(()) } else { Err(rule) }
+}
+
+fn revoke(revoked_at: Option<&mut Option<i64>>, at: i64, unknown: Rule) -> Result<(), Rule> {
+    let revoked_at = revoked_at.ok_or(unknown)?;
+    check(revoked_at.is_none(), Rule::RevokedOnce)?;
+    *revoked_at = Some(at);
+    Ok(())
+}
+
+impl Model {
+    pub(crate) fn record(&mut self, change: &Change) -> Recorded {
+        let recorded = match change {
+            Change::IssueLink { campaign, enrollment, destination, at } => {
+                self.issue_link(*campaign, *enrollment, destination, *at)
+            }
+            other => self.apply(other).map(|()| Recorded::Done),
+        };
+        match recorded {
+            Ok(recorded) => {
+                self.version += u64::from(change.is_cached());
+                recorded
+            }
+            Err(rule) => Recorded::Conflict { rule },
+        }
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), Rule> {
+        match change {
+            Change::RevokeLink { campaign, number, at } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                let links = self.links.entry(*campaign).or_default();
+                let link = links.iter_mut().find(|link| link.number == *number);
+                revoke(link.map(|link| &mut link.revoked_at), *at, Rule::LinkKnown)?;
+            }
+            Change::NameLink { slug, campaign, number, .. } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                let links = self.links.get(campaign).map_or(&[][..], Vec::as_slice);
+                check(links.iter().any(|link| link.number == *number), Rule::LinkKnown)?;
+                check(!self.slugs.contains_key(slug), Rule::SlugUnique)?;
+                self.slugs.insert(slug.clone(), (*campaign, *number));
+            }
+            Change::IssuePromoCode(code) => self.issue_promo_code(code)?,
+            Change::RevokePromoCode { brand, folded, at } => {
+                let code = self.codes.get_mut(&(*brand, folded.clone()));
+                revoke(code.map(|code| &mut code.revoked_at), *at, Rule::PromoCodeKnown)?;
+            }
+            Change::NoteNearMisses(misses) => self.note_near_misses(misses),
+            other => {
+                self.apply_to_people(other)?;
+                self.apply_to_keys(other)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brands and creators, and what is theirs.
+    fn apply_to_people(&mut self, change: &Change) -> Result<(), Rule> {
+        match change {
+            Change::AddBrand(brand) => {
+                check(!self.brands.contains_key(&brand.id), Rule::BrandUnique)?;
+                self.brands.insert(brand.id, brand.clone());
+            }
+            Change::NameClickParameter { brand, parameter } => {
+                let brand = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;
+                brand.click_parameter.clone_from(parameter);
+            }
+            Change::AddCreator { creator, name, at } => {
+                check(!self.creators.contains_key(creator), Rule::CreatorUnique)?;
+                let (name, created_at) = (Some(name.clone()), *at);
+                let added = Creator { id: *creator, name, created_at, erased_at: None };
+                self.creators.insert(*creator, added);
+            }
+            Change::EraseCreator { creator, at } => self.erase(*creator, *at)?,
+            Change::OwnCampaign { campaign, brand, .. } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                check(self.brands.contains_key(brand), Rule::BrandKnown)?;
+                check(!self.owners.contains_key(campaign), Rule::OwnerUnique)?;
+                self.owners.insert(*campaign, *brand);
+            }
+            Change::MapEnrollment { campaign, enrollment, creator, at } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                check(self.is_person(*creator), Rule::CreatorKnown)?;
+                let place = (*campaign, *enrollment);
+                check(!self.mapped.contains_key(&place), Rule::EnrollmentUnique)?;
+                let (enrollment, creator, created_at) = (*enrollment, Some(*creator), *at);
+                self.mapped.insert(place, EnrollmentCreator { enrollment, creator, created_at });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_keys(&mut self, change: &Change) -> Result<(), Rule> {
+        match change {
+            Change::IssueApiKey(key) => self.issue_api_key(key)?,
+            Change::ExpireApiKey { key, expires_at } => {
+                let key = self.api_keys.iter_mut().find(|known| known.id == *key);
+                let key = key.ok_or(Rule::ApiKeyKnown)?;
+                let comes_closer = key.expires_at.is_none_or(|before| *expires_at <= before);
+                check(comes_closer, Rule::ExpiryComesCloser)?;
+                key.expires_at = Some(*expires_at);
+            }
+            Change::RevokeApiKey { key, at } => {
+                let key = self.api_keys.iter_mut().find(|known| known.id == *key);
+                revoke(key.map(|key| &mut key.revoked_at), *at, Rule::ApiKeyKnown)?;
+            }
+            Change::NoteKeyUses(uses) => {
+                for (id, at) in uses {
+                    let key = self.api_keys.iter_mut().find(|known| known.id == *id);
+                    if let Some(key) = key {
+                        key.last_used_at = key.last_used_at.max(Some(*at));
+                    }
+                }
+            }
+            Change::KeepCampaignKey { campaign, wrapped, key_id, at } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                check(!self.campaign_keys.contains_key(campaign), Rule::CampaignKeyUnique)?;
+                let (wrapped, key_id, created_at) = (Some(wrapped.clone()), *key_id, *at);
+                let key = CampaignKey { wrapped, key_id, created_at, erased_at: None };
+                self.campaign_keys.insert(*campaign, key);
+            }
+            Change::DestroyCampaignKey { campaign, at } => {
+                check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
+                let key = self.campaign_keys.get_mut(campaign).ok_or(Rule::CampaignKeyKnown)?;
+                check(key.wrapped.is_some(), Rule::CampaignKeyKnown)?;
+                (key.wrapped, key.erased_at) = (None, Some(*at));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_person(&self, creator: CreatorId) -> bool {
+        self.creators.get(&creator).is_some_and(|creator| creator.erased_at.is_none())
+    }
+
+    fn erase(&mut self, creator: CreatorId, at: i64) -> Result<(), Rule> {
+        check(self.is_person(creator), Rule::CreatorKnown)?;
+        let person = self.creators.get_mut(&creator).ok_or(Rule::CreatorKnown)?;
+        (person.name, person.erased_at) = (None, Some(at));
+        for mapped in self.mapped.values_mut().filter(|mapped| mapped.creator == Some(creator)) {
+            mapped.creator = None;
+        }
+        Ok(())
+    }
+
+    fn issue_api_key(&mut self, key: &ApiKey) -> Result<(), Rule> {
+        let is_word = |scope: &String| scope.split_whitespace().eq([scope.as_str()]);
+        check(key.scopes.iter().all(is_word), Rule::ScopeIsOneWord)?;
+        let has_secret = !key.needs_signature || key.signing_secret.is_some();
+        check(has_secret, Rule::SignatureHasSecret)?;
+        check(self.brands.contains_key(&key.brand), Rule::BrandKnown)?;
+        let same = |known: &ApiKey| known.id == key.id || known.secret_hash == key.secret_hash;
+        check(!self.api_keys.iter().any(same), Rule::ApiKeyUnique)?;
+        self.api_keys.push(key.clone());
+        Ok(())
+    }
+
+    fn has_started(&self, campaign: CampaignId, enrollment: EnrollmentId) -> bool {
+        self.started.get(&campaign).is_some_and(|started| started.contains(&enrollment))
+    }
+
+    fn issue_link(
+        &mut self,
+        campaign: CampaignId,
+        enrollment: EnrollmentId,
+        destination: &str,
+        created_at: i64,
+    ) -> Result<Recorded, Rule> {
+        check(self.started.contains_key(&campaign), Rule::CampaignKnown)?;
+        check(self.has_started(campaign, enrollment), Rule::EnrollmentKnown)?;
+        let links = self.links.entry(campaign).or_default();
+        let number = u32::try_from(links.len() + 1).expect("few");
+        let destination = destination.to_owned();
+        links.push(Link { number, enrollment, destination, created_at, revoked_at: None });
+        Ok(Recorded::Link { number })
+    }
+
+    fn issue_promo_code(&mut self, code: &PromoCode) -> Result<(), Rule> {
+        check(self.started.contains_key(&code.campaign), Rule::CampaignKnown)?;
+        check(self.brands.contains_key(&code.brand), Rule::BrandKnown)?;
+        let owner = self.owners.get(&code.campaign);
+        check(owner == Some(&code.brand), Rule::CampaignIsOfBrand)?;
+        check(self.has_started(code.campaign, code.enrollment), Rule::EnrollmentKnown)?;
+        let place = (code.brand, code.folded.clone());
+        check(!self.codes.contains_key(&place), Rule::PromoCodeUnique)?;
+        self.codes.insert(place, code.clone());
+        Ok(())
+    }
+
+    fn note_near_misses(&mut self, misses: &[NearMiss]) {
+        for miss in misses.iter().filter(|miss| self.brands.contains_key(&miss.brand)) {
+            self.misses.entry(miss.brand).or_default().push(miss.clone());
+            let day = (miss.brand, day_of(miss.at), miss.code.clone());
+            *self.counts.entry(day).or_default() += 1;
+        }
+    }
+
+    /// Everything that a reader can say of these, compared with the model.
+    pub(crate) fn compare(
+        &self,
+        reader: &mut dyn RegistryReader,
+        (brands, creators, campaigns): (&[BrandId], &[CreatorId], &[CampaignId]),
+    ) {
+        assert_eq!(reader.version().expect("reads"), self.version);
+        for brand in brands {
+            self.compare_brand(reader, *brand);
+        }
+        for creator in creators {
+            let known = reader.creator(*creator).expect("reads");
+            assert_eq!(known.as_ref(), self.creators.get(creator));
+            let theirs = self.mapped.iter().filter(|(_, m)| m.creator == Some(*creator));
+            let theirs: Vec<_> = theirs.map(|(place, _)| *place).collect();
+            assert_eq!(reader.enrollments_of(*creator).expect("reads"), theirs);
+        }
+        for campaign in campaigns {
+            self.compare_campaign(reader, *campaign);
+        }
+        for key in &self.api_keys {
+            let found = reader.api_key(key.secret_hash).expect("reads");
+            assert_eq!(found.as_ref(), Some(key));
+        }
+        for (slug, place) in &self.slugs {
+            assert_eq!(reader.slug(slug).expect("reads"), Some(*place));
+        }
+    }
+
+    fn compare_brand(&self, reader: &mut dyn RegistryReader, brand: BrandId) {
+        let known = reader.brand(brand).expect("reads");
+        assert_eq!(known.as_ref(), self.brands.get(&brand));
+        let mut keys: Vec<_> = self.api_keys.iter().filter(|key| key.brand == brand).collect();
+        keys.sort_by_key(|key| (key.created_at, key.id));
+        assert_eq!(reader.api_keys(brand).expect("reads").iter().collect::<Vec<_>>(), keys);
+        let mut owned: Vec<_> = self.owners.iter().filter(|(_, owner)| **owner == brand).collect();
+        let mut campaigns = reader.campaigns(brand).expect("reads");
+        campaigns.sort_unstable();
+        owned.sort_unstable();
+        assert_eq!(campaigns, owned.into_iter().map(|(id, _)| *id).collect::<Vec<_>>());
+        for (_, code) in self.codes.iter().filter(|((of, _), _)| *of == brand) {
+            let found = reader.promo_code(brand, &code.folded).expect("reads");
+            assert_eq!(found.as_ref(), Some(code));
+        }
+        let misses = self.misses.get(&brand).map_or(&[][..], Vec::as_slice);
+        let newest = misses.iter().rev().take(usize::try_from(NEAR_MISSES_MAX).expect("few"));
+        let found = reader.near_misses(brand, None, usize::MAX).expect("reads");
+        assert!(found.iter().map(|(_, miss)| miss).eq(newest));
+        let counts = self.counts.iter().filter(|((of, ..), _)| *of == brand);
+        let counts = counts.map(|((_, day, code), count)| {
+            let (day, code, count) = (*day, code.clone(), *count);
+            NearMissCount { day, code, count }
+        });
+        let found = reader.near_miss_counts(brand, i64::MIN).expect("reads");
+        assert_eq!(found, counts.collect::<Vec<_>>());
+    }
+
+    fn compare_campaign(&self, reader: &mut dyn RegistryReader, campaign: CampaignId) {
+        let owner = reader.owner(campaign).expect("reads");
+        assert_eq!(owner.as_ref(), self.owners.get(&campaign));
+        let key = reader.campaign_key(campaign).expect("reads");
+        assert_eq!(key.as_ref(), self.campaign_keys.get(&campaign));
+        let mapped = self.mapped.iter().filter(|((of, _), _)| *of == campaign);
+        let mapped: Vec<_> = mapped.map(|(_, mapped)| *mapped).collect();
+        assert_eq!(reader.enrollments(campaign).expect("reads"), mapped);
+        let links = self.links.get(&campaign).map_or(&[][..], Vec::as_slice);
+        for number in 0..u32::try_from(links.len() + 2).expect("few") {
+            let expected = links.iter().find(|link| link.number == number);
+            assert_eq!(reader.link(campaign, number).expect("reads").as_ref(), expected);
+        }
+        for enrollment in self.started.get(&campaign).into_iter().flatten() {
+            let own = links.iter().filter(|link| link.enrollment == *enrollment);
+            assert!(reader.links(campaign, *enrollment).expect("reads").iter().eq(own));
+            let own = self.codes.values();
+            let own = own.filter(|c| c.campaign == campaign && c.enrollment == *enrollment);
+            let mut own: Vec<_> = own.collect();
+            own.sort_by_key(|code| &code.folded);
+            assert!(reader.promo_codes(campaign, *enrollment).expect("reads").iter().eq(own));
+        }
+    }
+}

@@ -57,7 +57,7 @@ fn each_table_is_looked_at() {
         ("entries", "(-5, 1, 1, NULL, NULL, NULL, NULL, NULL, x'00')"),
         ("entries", "((1 << 62) + ((1 << 62) - 1), 1, 1, NULL, NULL, NULL, NULL, NULL, x'00')"),
         ("tiles", "(9 << 40, zeroblob(8192))"),
-        ("campaign_heads", "(9, 1, 1, 1, 1, 'draft', NULL, 1, 1, x'00', 0, 0, NULL, NULL)"),
+        ("campaign_heads", "(9, 1, 1, 1, 1, 'draft', NULL, 1, 1, x'00', 0, 0, NULL, NULL, 1)"),
         ("live_intervals", "(9, 0, 1, NULL)"),
         ("enrollments", "(0, 0, zeroblob(16), 1, NULL, 0)"),
         ("balances", "(-9, -1, 'provider', 5)"),

@@ -1,3 +1,24 @@
-//! Use cases: what the program does, one file each, on a store that it is given.
+//! Use cases and what they need of the world. Knows no database and no HTTP.
+//!
+//! In the order of an event: [`redirect`] answers a visit, [`intake`] takes a report in, [`audit`]
+//! derives everything again.
+
+pub mod ports;
+
+pub mod keyring_file;
+
+pub mod api_keys;
+
+pub mod agents;
+
+pub mod velocity;
+
+pub mod receipts;
+
+pub mod catalog;
+
+pub mod redirect;
+
+pub mod intake;
 
 pub mod audit;

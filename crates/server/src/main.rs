@@ -2,6 +2,30 @@
 
 mod audit;
 
+mod background;
+
+mod config;
+
+mod control;
+
+mod keys;
+
+mod net;
+
+mod problem;
+
+mod routes;
+
+mod serve;
+
+mod shared;
+
+mod signature;
+
+mod telemetry;
+
+mod world;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -14,6 +38,15 @@ struct Arguments {
     command: Command,
 }
 
+const SERVE_EXAMPLES: &str = "Examples:
+  sponsorhub serve --init sandbox
+  sponsorhub serve --listen 0.0.0.0:8080 --trusted-proxy 10.0.0.0/8 --log-format json";
+
+const KEYS_EXAMPLES: &str = "Examples:
+  sponsorhub keys create --brand brd_00000000000000000000000001
+  sponsorhub keys revoke key_00000000000000000000000001
+  sponsorhub keys rotate";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Derives every balance and the hash tree again from entry 1, and names the first wrong entry.
@@ -23,11 +56,25 @@ enum Command {
     /// Only reads, so it may run while a server writes. Exit code 0: everything is right. 1: something
     /// is wrong, and it is named. 2: the audit could not be done.
     Audit(audit::Arguments),
+    /// Answers visits to links and takes in what shops report, until it is asked to stop.
+    ///
+    /// The first start of an installation needs `--init sandbox`, `--init test` or `--init live`, which
+    /// makes its keyring. Settings come from sponsorhub.toml, the environment and flags, the last of
+    /// these first.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(config::ServeArguments),
+    /// Issues, lists and revokes API keys of brands, and rotates the keyring.
+    ///
+    /// Also while a server runs on the same data directory: it is asked then.
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(keys::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -21,8 +21,6 @@ const LEADS: [&str; 2] = ["campaign_no", "campaign_id"];
 const PACKED: [(&str, &str); 4] = [
     // campaign_no << 40 | seq: an append goes to one place, and the next position is one higher.
     ("entries", "pos"),
-    // The upper bits of an entry's position: the keys of neighbouring entries.
-    ("dedup", "bucket"),
     // campaign_no << 40 | number of the slice
     ("filters", "pos"),
     // campaign_no << 40 | level << 36 | number within the level
@@ -305,7 +303,6 @@ mod tests {
     const BASE: &str = "CREATE TABLE campaigns (no INTEGER PRIMARY KEY, id BLOB UNIQUE);
         CREATE TABLE brands (id BLOB PRIMARY KEY);
         CREATE TABLE entries (pos INTEGER PRIMARY KEY, bytes BLOB);
-        CREATE TABLE dedup (bucket INTEGER, key BLOB, PRIMARY KEY (bucket, key)) STRICT;
         CREATE TABLE filters (pos INTEGER PRIMARY KEY);
         CREATE TABLE tiles (pos INTEGER PRIMARY KEY);
         CREATE TABLE heads (campaign_no INTEGER PRIMARY KEY REFERENCES campaigns (no));";

@@ -190,9 +190,30 @@ impl Destination {
         if is_allowed { Ok(Self(parsed)) } else { Err(DestinationError::Host) }
     }
 
+    /// Reads an address that was checked when it was stored.
+    ///
+    /// # Errors
+    /// [`DestinationError`]: it is no address of the web.
+    pub fn restore(url: &str) -> Result<Self, DestinationError> {
+        let parsed = Url::parse(url).map_err(|_| DestinationError::Malformed)?;
+        match parsed.scheme() {
+            "https" | "http" => Ok(Self(parsed)),
+            _ => Err(DestinationError::Scheme),
+        }
+    }
+
     /// The address with the click token in the named parameter, which takes the place of all
     /// parameters of that name. Everything else stays as it is, the fragment at the end.
     pub fn with_click(&self, parameter: &ParameterName, token: &str) -> String {
+        let (mut text, after) = self.around_click(parameter);
+        // A token has no character that is changed here; anything else cannot break out.
+        text.extend(form_urlencoded::byte_serialize(token.as_bytes()));
+        text.push_str(&after);
+        text
+    }
+
+    /// What stands before and behind a click token in [`Destination::with_click`].
+    pub fn around_click(&self, parameter: &ParameterName) -> (String, String) {
         let (address, fragment) = match self.0.as_str().split_once('#') {
             Some((address, fragment)) => (address, Some(fragment)),
             None => (self.0.as_str(), None),
@@ -202,22 +223,14 @@ impl Destination {
             let mut read = form_urlencoded::parse(pair.as_bytes());
             read.next().is_none_or(|(name, _)| name != parameter.0)
         };
-        let mut text = String::with_capacity(self.0.as_str().len() + token.len() + 40);
-        text.push_str(path);
-        text.push('?');
+        let mut before = format!("{path}?");
         for pair in query.split('&').filter(|pair| !pair.is_empty()).filter(is_other) {
-            text.push_str(pair);
-            text.push('&');
+            before.push_str(pair);
+            before.push('&');
         }
-        text.push_str(&parameter.0);
-        text.push('=');
-        // A token has no character that is changed here; anything else cannot break out.
-        text.extend(form_urlencoded::byte_serialize(token.as_bytes()));
-        if let Some(fragment) = fragment {
-            text.push('#');
-            text.push_str(fragment);
-        }
-        text
+        before.push_str(&parameter.0);
+        before.push('=');
+        (before, fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default())
     }
 }
 

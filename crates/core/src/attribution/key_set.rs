@@ -259,6 +259,12 @@ impl KeySet {
         self.find(id).map(|keys| &keys.pepper)
     }
 
+    /// The secret with which a brand signs its reports, from a nonce that is kept beside its API key
+    /// and of no use without the keyring; none for an unknown master. 32 bytes.
+    pub fn report_secret(&self, id: KeyId, nonce: &[u8; 16]) -> Option<[u8; 32]> {
+        self.find(id).map(|keys| keys.webhook.tag(&[b"report/v1", nonce]))
+    }
+
     /// The key that signs webhooks sent now.
     pub fn webhook(&self) -> &MacKey {
         &self.signing().webhook

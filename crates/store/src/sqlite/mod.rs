@@ -96,6 +96,20 @@ impl SqliteStore {
         options: Options,
         clock: impl Fn() -> i64 + Send + 'static,
     ) -> Result<Self, StoreError> {
+        Self::open_watched(directory, options, clock, |step| drop(step()))
+    }
+
+    /// As [`SqliteStore::open`], with `watch` around each step of the writer: it calls the step once
+    /// and may look at its report, and at a clock before and after.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_watched(
+        directory: &Path,
+        options: Options,
+        clock: impl Fn() -> i64 + Send + 'static,
+        mut watch: impl FnMut(&mut dyn FnMut() -> StepReport) + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let mut sequencer = Sequencer::open(directory, options)?;
         let checkpointer = Checkpointer::start(open::open_checkpointer(directory)?)?;
         sequencer.ring_for_checkpoints(checkpointer.bell());
@@ -103,7 +117,7 @@ impl SqliteStore {
         let write = move || {
             let abandon = Abandon(sequencer.inbox());
             while abandon.0.wait() {
-                sequencer.step(clock());
+                watch(&mut || sequencer.step(clock()));
             }
         };
         let writer = std::thread::Builder::new().name("ledger-writer".into()).spawn(write);

@@ -75,14 +75,14 @@ impl SqliteReader {
     fn dedup(&mut self, campaign: CampaignId) -> Result<Dedup, StoreError> {
         let no = self.campaign_no(campaign)?;
         let known = self.dedup.take().filter(|(id, _)| *id == campaign);
-        self.snapshot(|connection| match known {
-            Some((_, mut dedup)) => dedup.catch_up(connection).map(|()| dedup).map_err(fault),
-            None => {
-                let most = Options::default().slice_keys_max;
-                let loaded = Dedup::load(connection, no, most).map_err(fault)?;
-                let damaged = format!("campaign {campaign}: a filter slice is damaged");
-                loaded.ok_or(StoreError::Corrupt(damaged))
+        self.snapshot(|connection| {
+            if let Some((_, mut dedup)) = known {
+                return dedup.catch_up(connection).map(|()| dedup).map_err(fault);
             }
+            let most = Options::default().slice_keys_max;
+            let loaded = Dedup::load(connection, no, most).map_err(fault)?;
+            let damaged = format!("campaign {campaign}: a filter slice is damaged");
+            loaded.ok_or(StoreError::Corrupt(damaged))
         })
     }
 

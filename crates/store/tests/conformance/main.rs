@@ -41,6 +41,7 @@ impl Clock {
 
 /// Sizes that tests make small, so that their edges are met after few entries.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "each is the most of something")]
 pub(crate) struct Sizes {
     pub(crate) slice_keys_max: usize,
     pub(crate) queue_bytes_max: usize,

@@ -54,7 +54,7 @@ fn submit(sequencer: &Sequencer, submission: Submission) -> Answer<Submitted> {
 fn appended(answer: &Answer<Vec<Outcome>>) -> Appended {
     match &answer.try_recv().expect("answered").expect("no fault")[..] {
         [Outcome::Appended(appended)] => appended.clone(),
-        ref other => panic!("not appended: {other:?}"),
+        other => panic!("not appended: {other:?}"),
     }
 }
 

@@ -1,0 +1,21 @@
+//! What use cases ask of the world and do not reach for themselves.
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// Milliseconds since 1970.
+    fn now(&self) -> i64;
+}
+
+/// Where random bytes come from. They end up in salts, click ids and keys, so they must be
+/// unguessable.
+pub trait Chance: Send + Sync + std::fmt::Debug {
+    /// Fills `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Random bytes of a known number.
+pub fn random<const N: usize>(chance: &dyn Chance) -> [u8; N] {
+    let mut bytes = [0; N];
+    chance.fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,161 @@
+//! `sponsorhub keys`: API keys of brands, and the masters of the keyring.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use axum::http::Method;
+use sponsorhub_app::api_keys::{self, CONVERSIONS_WRITE, Issued, Listed, Wanted};
+use sponsorhub_app::catalog::Keys;
+use sponsorhub_app::keyring_file;
+use sponsorhub_app::ports::{Clock as _, random};
+use sponsorhub_core::attribution::keys::{KeyId, Secret};
+use sponsorhub_core::ids::{ApiKeyId, BrandId};
+use sponsorhub_core::time::DAY_MS;
+use sponsorhub_store::{Options, SqliteStore};
+
+use crate::control;
+use crate::world::{SystemChance, SystemClock};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Where the installation keeps its data.
+    #[arg(
+        long,
+        global = true,
+        env = "SPONSORHUB_DATA_DIR",
+        default_value = "sponsorhub-data",
+        value_name = "DIR"
+    )]
+    data_dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Issues an API key for a brand's shop, and shows it this one time.
+    Create {
+        /// Whose shop (`brd_…`).
+        #[arg(long, value_name = "ID")]
+        brand: BrandId,
+        /// Reports under this key must be signed.
+        #[arg(long)]
+        signed: bool,
+        /// The key is valid for so many days; without it, until it is revoked.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// Lists the API keys of a brand.
+    List {
+        /// Whose (`brd_…`).
+        #[arg(long, value_name = "ID")]
+        brand: BrandId,
+    },
+    /// Revokes an API key. A running server refuses it within two seconds.
+    Revoke {
+        /// Which (`key_…`).
+        key: ApiKeyId,
+    },
+    /// Lists the masters of the keyring, from which all other keys are derived.
+    Masters,
+    /// Adds a master that signs from now on. What older ones signed stays valid.
+    Rotate,
+    /// Revokes a master: nothing that it signed is believed any more, also links and promo codes.
+    RevokeMaster {
+        /// Its number, as `masters` lists it.
+        id: u16,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let directory = &arguments.data_dir;
+    let mut out = std::io::stdout().lock();
+    match &arguments.command {
+        Command::Create { brand, signed, days } => {
+            let now = SystemClock.now();
+            let wanted = Wanted {
+                brand: *brand,
+                scopes: vec![CONVERSIONS_WRITE.to_owned()],
+                needs_signature: *signed,
+                expires_at: days.map(|days| now + i64::from(days) * DAY_MS),
+            };
+            let issued = issue(directory, wanted)?;
+            writeln!(out, "{}\n{}", issued.id, issued.api_key)?;
+            if let Some(secret) = issued.signing_secret {
+                writeln!(out, "{secret}")?;
+            }
+            eprintln!("the secrets are not kept and cannot be shown again");
+        }
+        Command::List { brand } => {
+            for key in list(directory, *brand)? {
+                writeln!(out, "{}", serde_json::to_string(&key)?)?;
+            }
+        }
+        Command::Revoke { key } => {
+            revoke(directory, *key)?;
+            writeln!(out, "revoked {key}")?;
+        }
+        Command::Masters => {
+            for master in keyring_file::read(directory)?.masters() {
+                let standing = match (master.revoked_at, master.retired_at) {
+                    (Some(_), _) => "revoked",
+                    (None, Some(_)) => "retired",
+                    (None, None) => "signs",
+                };
+                writeln!(out, "{}\t{standing}", master.id.0)?;
+            }
+        }
+        Command::Rotate => {
+            let mut keyring = keyring_file::read(directory)?;
+            let id = keyring.rotate(Secret(random(&SystemChance)), SystemClock.now())?;
+            keyring_file::write(directory, &keyring)?;
+            writeln!(out, "master {} signs from now on; keep a copy of keyring.json", id.0)?;
+        }
+        Command::RevokeMaster { id } => {
+            let mut keyring = keyring_file::read(directory)?;
+            keyring.revoke(KeyId(*id), SystemClock.now())?;
+            keyring_file::write(directory, &keyring)?;
+            writeln!(out, "revoked master {id}; a running server follows within two seconds")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The store of a directory in which no server runs.
+fn open(directory: &Path) -> Result<(SqliteStore, Keys)> {
+    let keyring = keyring_file::read(directory)?;
+    let options = Options { keyring: Some(keyring.id()), ..Options::default() };
+    let store = SqliteStore::open(directory, options, || SystemClock.now());
+    let store = store.with_context(|| format!("opening {}", directory.display()))?;
+    Ok((store, Keys::new(&keyring)))
+}
+
+const NOTHING: Option<&()> = None;
+
+fn issue(directory: &Path, wanted: Wanted) -> Result<Issued> {
+    if let Some(issued) = control::ask(directory, Method::POST, "/keys", Some(&wanted))? {
+        return Ok(issued);
+    }
+    let (store, keys) = open(directory)?;
+    Ok(api_keys::issue(&store, &keys, &SystemChance, wanted, SystemClock.now())?)
+}
+
+fn list(directory: &Path, brand: BrandId) -> Result<Vec<Listed>> {
+    let path = format!("/keys/of/{brand}");
+    if let Some(listed) = control::ask(directory, Method::GET, &path, NOTHING)? {
+        return Ok(listed);
+    }
+    let (store, _) = open(directory)?;
+    Ok(api_keys::list(&store, brand)?)
+}
+
+fn revoke(directory: &Path, key: ApiKeyId) -> Result<()> {
+    let path = format!("/keys/{key}/revoke");
+    if control::ask::<()>(directory, Method::POST, &path, NOTHING)?.is_some() {
+        return Ok(());
+    }
+    let (store, _) = open(directory)?;
+    Ok(api_keys::revoke(&store, key, SystemClock.now())?)
+}

@@ -1,0 +1,112 @@
+//! The listener: connections with deadlines, a limit, and an end that loses nothing.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+/// Where the other end of the connection is; in every request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// How connections are treated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connections {
+    /// At most so many at once; more wait to be accepted.
+    pub(crate) most: usize,
+    /// How long the headers of a request may take, also the first, seconds.
+    pub(crate) header_seconds: u64,
+    /// How long requests under way may take at the end, seconds.
+    pub(crate) end_seconds: u64,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { most: 10_000, header_seconds: 10, end_seconds: 20 }
+    }
+}
+
+/// Serves until `stop` is done, then finishes the requests that are under way.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Connections,
+    stop: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(connections.header_seconds))
+        .max_headers(64)
+        .max_buf_size(64 << 10);
+    let permits = Arc::new(Semaphore::new(connections.most));
+    let graceful = GracefulShutdown::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let permit = Arc::clone(&permits).acquire_owned();
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, permit) => accepted,
+        };
+        let Some((stream, peer, permit)) = accepted else { continue };
+        let router = router.clone();
+        let service =
+            hyper::service::service_fn(move |request| answer(router.clone(), request, peer.ip()));
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tasks.spawn(async move {
+            // The other end broke off, was too slow, or spoke no HTTP: nobody is left to be told.
+            drop(connection.await);
+            drop(permit);
+        });
+        // Ended ones are let go.
+        while tasks.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let end = Duration::from_secs(connections.end_seconds);
+    if tokio::time::timeout(end, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = connections.end_seconds, "some requests did not end in time");
+    }
+    tasks.shutdown().await;
+}
+
+type Permit = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(
+    listener: &TcpListener,
+    permit: impl Future<Output = Result<Permit, tokio::sync::AcquireError>>,
+) -> Option<(tokio::net::TcpStream, SocketAddr, Permit)> {
+    let permit = permit.await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            drop(stream.set_nodelay(true));
+            Some((stream, peer, permit))
+        }
+        Err(error) => {
+            // Out of file descriptors, most likely: give others time to close theirs.
+            tracing::warn!(error = %error, "a connection could not be accepted");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<hyper::body::Incoming>,
+    peer: IpAddr,
+) -> Result<axum::response::Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Peer(peer));
+    router.oneshot(request).await
+}

@@ -1,0 +1,240 @@
+//! `POST /v`: one report, one answer with its receipt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sponsorhub_app::api_keys::{ApiKeySecret, CONVERSIONS_WRITE};
+use sponsorhub_app::intake::answer::Proven;
+use sponsorhub_app::intake::{IntakeError, Ready, Reporter, Submitted};
+use sponsorhub_store::registry::{ApiKey, NearMiss};
+use sponsorhub_store::{Outcome, StoreError};
+use tokio::sync::oneshot;
+
+use crate::problem::Problem;
+use crate::shared::Shared;
+use crate::signature;
+
+/// What a shop is told.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    result: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    duplicate: bool,
+    campaign: String,
+    seq: u64,
+    /// The entry, byte for byte, as text: what the receipt is about.
+    entry: &'a str,
+    receipt: String,
+    /// The key that the receipt's checkpoint can be checked with.
+    log_key: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldDry<'a> {
+    result: &'a str,
+    dry_run: bool,
+    campaign: String,
+}
+
+pub(super) async fn report(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match answer(&shared, &headers, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let key = authenticate(shared, headers)?;
+    let body = read(shared, body, shared.limits.body_bytes).await?;
+    check_signature(shared, &key, headers, &body)?;
+    let who = Reporter { brand: key.brand };
+    let now = shared.clock.now();
+    let ready = shared.intaker.prepare(who, &body, now);
+    let submitted = match ready.map_err(|error| refused(shared, &key, &error))? {
+        Ready::Submit(submitted) => *submitted,
+        Ready::DryRun(submitted) => return dry(shared, &key, &submitted),
+    };
+    let Submitted { intake, pending } = submitted;
+    let outcome = take_in(shared, vec![intake]).await?.pop().ok_or_else(Problem::busy)?;
+    let proven = if matches!(outcome, Outcome::Duplicate { .. }) {
+        // Reads the ledger, so it must not hold up those who only compute.
+        let intaker = Arc::clone(&shared.intaker);
+        let read = move || intaker.finish_with_receipt(&outcome, &pending);
+        tokio::task::spawn_blocking(read).await.map_err(|_| Problem::busy())?
+    } else {
+        shared.intaker.finish_with_receipt(&outcome, &pending)
+    };
+    let proven = proven.map_err(|error| refused(shared, &key, &error))?;
+    Ok(told(shared, &proven))
+}
+
+fn told(shared: &Shared, proven: &Proven) -> Response {
+    let Proven { answer, receipt, checkpoint } = proven;
+    shared.figures.event(&answer.result, answer.is_duplicate);
+    Json(Told {
+        result: &answer.result,
+        reason: answer.reason.as_deref(),
+        duplicate: answer.is_duplicate,
+        campaign: answer.campaign.to_string(),
+        seq: answer.seq,
+        entry: std::str::from_utf8(&answer.entry).unwrap_or_default(),
+        receipt: receipt.to_string(),
+        log_key: &checkpoint.verifier,
+    })
+    .into_response()
+}
+
+/// What would have become of a report, as far as that can be told without the writer.
+fn dry(shared: &Shared, key: &ApiKey, submitted: &Submitted) -> Result<Response, Problem> {
+    let verdict = shared.intaker.would_be(submitted);
+    let verdict = verdict.map_err(|error| refused(shared, key, &error))?;
+    let campaign = submitted.intake.campaign().to_string();
+    Ok(Json(ToldDry { result: verdict.name(), dry_run: true, campaign }).into_response())
+}
+
+/// Hands events to the writer and waits for the commit.
+pub(super) async fn take_in(
+    shared: &Shared,
+    events: Vec<sponsorhub_store::Intake>,
+) -> Result<Vec<Outcome>, Problem> {
+    let (sender, receiver) = oneshot::channel();
+    let reply = Box::new(move |answer| {
+        // Whoever asked may have gone; the answer is in the ledger all the same.
+        drop(sender.send(answer));
+    });
+    if shared.store.take_in(events, reply).is_err() {
+        shared.figures.queue_full();
+        return Err(Problem::busy());
+    }
+    match receiver.await {
+        Ok(Ok(outcomes)) => Ok(outcomes),
+        Ok(Err(error)) => Err(of_store(&error)),
+        Err(_) => Err(of_store(&StoreError::Closed)),
+    }
+}
+
+/// Nothing was taken in: say whether trying again helps.
+pub(super) fn of_store(error: &StoreError) -> Problem {
+    tracing::error!(error = %error, "a commit failed");
+    if error.retry() || matches!(error, StoreError::Closed) {
+        return Problem::busy();
+    }
+    let detail = "the ledger cannot take this; its operator has been told";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "ledger_fault", detail)
+}
+
+/// The key of a request, if it may report.
+pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Arc<ApiKey>, Problem> {
+    let unauthorized = |code: &str, detail: &str| {
+        Problem::new(StatusCode::UNAUTHORIZED, code, detail).about("authorization")
+    };
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let value = value.and_then(|value| value.strip_prefix("Bearer "));
+    let value = value.ok_or_else(|| {
+        unauthorized("api_key_missing", "send the brand's API key: Authorization: Bearer shk_…")
+    })?;
+    let secret: ApiKeySecret = value.trim().parse().map_err(|_| {
+        unauthorized("api_key_malformed", "an API key is shk_, the mode, _ and 43 characters")
+    })?;
+    let mode = shared.catalog.keys().set.mode();
+    if secret.mode() != mode {
+        let detail = format!("this key is for {}, and this installation is {mode}", secret.mode());
+        return Err(unauthorized("api_key_other_mode", &detail));
+    }
+    let found = shared.catalog.api_key(secret.hash()).map_err(|error| of_store(&error))?;
+    let now = shared.clock.now();
+    let key = found.filter(|key| key.is_valid(now)).ok_or_else(|| {
+        unauthorized("api_key_unknown", "no such key, or it has expired or was revoked")
+    })?;
+    if !key.scopes.iter().any(|scope| scope == CONVERSIONS_WRITE) {
+        let detail = format!("this key lacks the scope {CONVERSIONS_WRITE}");
+        return Err(
+            Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).about("authorization")
+        );
+    }
+    shared.noted.key_use(key.id, now);
+    Ok(key)
+}
+
+/// The signature of a body, where the key asks for one.
+pub(super) fn check_signature(
+    shared: &Shared,
+    key: &ApiKey,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), Problem> {
+    if !key.needs_signature {
+        return Ok(());
+    }
+    let secret = shared.catalog.report_secret(key).map_err(|error| of_store(&error))?;
+    let header = headers.get(signature::HEADER).and_then(|value| value.to_str().ok());
+    signature::check(header, body, secret.as_bytes(), shared.clock.now()).map_err(|bad| {
+        shared.figures.refused(bad.0);
+        Problem::new(StatusCode::UNAUTHORIZED, bad.0, bad.1).about(signature::HEADER)
+    })
+}
+
+/// A body, whole, within its limits of size and time.
+pub(super) async fn read(shared: &Shared, body: Body, most: usize) -> Result<Bytes, Problem> {
+    let seconds = shared.limits.body_seconds;
+    let reading = tokio::time::timeout(Duration::from_secs(seconds), to_bytes(body, most));
+    match reading.await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            let is_large = std::error::Error::source(&error)
+                .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+            if is_large {
+                let detail = format!("at most {most} bytes");
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+                    .about("body"));
+            }
+            let detail = "the body broke off; send it again";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", detail).about("body"))
+        }
+        Err(_) => {
+            let detail = format!("the body took longer than {seconds} s");
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).about("body"))
+        }
+    }
+}
+
+/// Counts and notes why a report was refused, and says it.
+pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Problem {
+    let (problem, campaign) = match error {
+        IntakeError::Refused(refused) => (Problem::of_refused(refused), None),
+        IntakeError::Conflict { campaign, seq } => {
+            let detail = format!(
+                "another event was reported with this source, external_id and type; it is entry \
+                 {seq} of {campaign}"
+            );
+            let code = "duplicate_with_other_content";
+            let problem = Problem::new(StatusCode::CONFLICT, code, detail).about("external_id");
+            (problem, Some(*campaign))
+        }
+        IntakeError::Store(error) => return of_store(error),
+    };
+    shared.figures.refused(&problem.code);
+    let noted = shared.noted.near_miss(NearMiss {
+        brand: key.brand,
+        at: shared.clock.now(),
+        code: problem.code.clone(),
+        field: problem.field.clone(),
+        campaign,
+        detail: problem.detail.clone(),
+    });
+    if !noted {
+        shared.figures.near_miss_dropped();
+    }
+    problem
+}

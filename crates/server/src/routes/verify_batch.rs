@@ -1,0 +1,212 @@
+//! `POST /v/batch`: one report a line, one result a line in the same order, not atomic.
+//!
+//! A line that is refused says so and the others go on. Reports are handed to the writer in as few
+//! lots as their order allows: a reversal waits until the lines before it are in the ledger, since
+//! it may take one of them back.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use sponsorhub_app::intake::{IntakeError, Pending, Ready, Reporter, Submitted};
+use sponsorhub_core::ids::CampaignId;
+use sponsorhub_store::registry::ApiKey;
+use sponsorhub_store::{Intake, Outcome};
+
+use super::verify::{authenticate, check_signature, of_store, read, refused, take_in};
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+pub(super) async fn report(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match answer(&shared, &headers, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A line on its way.
+enum Line {
+    /// Told already.
+    Told(String),
+    /// With the writer, in this place of the lot.
+    Waiting(usize),
+}
+
+struct Batch<'a> {
+    shared: &'a Shared,
+    key: &'a ApiKey,
+    lines: Vec<Line>,
+    events: Vec<Intake>,
+    pending: Vec<Pending>,
+    /// Where the lot under way begins.
+    first: usize,
+    /// The newest outcome of each campaign, for the checkpoint.
+    newest: BTreeMap<CampaignId, Option<Outcome>>,
+}
+
+async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let key = authenticate(shared, headers)?;
+    let body = read(shared, body, shared.limits.batch_bytes).await?;
+    check_signature(shared, &key, headers, &body)?;
+    let lines = split(&body, shared.limits.batch_lines)?;
+    let mut batch = Batch {
+        shared,
+        key: &key,
+        lines: Vec::with_capacity(lines.len()),
+        events: Vec::with_capacity(lines.len()),
+        pending: Vec::with_capacity(lines.len()),
+        first: 0,
+        newest: BTreeMap::new(),
+    };
+    let now = shared.clock.now();
+    for line in lines {
+        if looks_like_reversal(line) {
+            batch.hand_in().await?;
+        }
+        batch.take(line, now);
+    }
+    batch.hand_in().await?;
+    batch.finish()
+}
+
+fn split(body: &Bytes, most: usize) -> Result<Vec<&[u8]>, Problem> {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() || lines.len() > most {
+        let detail = format!("1 to {most} lines, each one report as a JSON object");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "batch_lines", detail).about("body"));
+    }
+    Ok(lines)
+}
+
+/// Whether a line must wait for those before it. One that only looks so costs a commit.
+fn looks_like_reversal(line: &[u8]) -> bool {
+    line.windows(10).any(|window| window == b"\"reverses\"")
+}
+
+impl Batch<'_> {
+    fn take(&mut self, line: &[u8], now: i64) {
+        let who = Reporter { brand: self.key.brand };
+        match self.shared.intaker.prepare(who, line, now) {
+            Ok(Ready::Submit(submitted)) => {
+                let Submitted { intake, pending } = *submitted;
+                self.lines.push(Line::Waiting(self.events.len()));
+                self.events.push(intake);
+                self.pending.push(pending);
+            }
+            Ok(Ready::DryRun(submitted)) => {
+                let told = match self.shared.intaker.would_be(&submitted) {
+                    Ok(verdict) => json!({ "result": verdict.name(), "dry_run": true }),
+                    Err(error) => self.problem(&error),
+                };
+                self.lines.push(Line::Told(told.to_string()));
+            }
+            Err(error) => {
+                let told = self.problem(&error).to_string();
+                self.lines.push(Line::Told(told));
+            }
+        }
+    }
+
+    fn problem(&self, error: &IntakeError) -> serde_json::Value {
+        json!({ "problem": refused(self.shared, self.key, error) })
+    }
+
+    /// Hands what was taken so far to the writer and tells what became of it.
+    async fn hand_in(&mut self) -> Result<(), Problem> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let outcomes = take_in(self.shared, std::mem::take(&mut self.events)).await;
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            // Lines before this lot are in the ledger and must be told.
+            Err(problem) if self.first > 0 => {
+                let told = json!({ "problem": problem }).to_string();
+                for line in &mut self.lines[self.first..] {
+                    if matches!(line, Line::Waiting(_)) {
+                        *line = Line::Told(told.clone());
+                    }
+                }
+                self.first = self.lines.len();
+                self.pending.clear();
+                return Ok(());
+            }
+            Err(problem) => return Err(problem),
+        };
+        let pending = std::mem::take(&mut self.pending);
+        for index in self.first..self.lines.len() {
+            let Line::Waiting(place) = self.lines[index] else { continue };
+            let told = self.told(&outcomes[place], &pending[place]);
+            self.lines[index] = Line::Told(told);
+        }
+        self.first = self.lines.len();
+        for (outcome, pending) in outcomes.into_iter().zip(&pending) {
+            let slot = self.newest.entry(pending.campaign()).or_default();
+            if matches!(outcome, Outcome::Appended(_)) {
+                *slot = Some(outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&self, outcome: &Outcome, pending: &Pending) -> String {
+        match self.shared.intaker.finish(outcome, pending) {
+            Ok(answer) => {
+                self.shared.figures.event(&answer.result, answer.is_duplicate);
+                let mut text = String::with_capacity(220);
+                let reason = answer.reason.map(|reason| format!(r#","reason":"{reason}""#));
+                write!(
+                    text,
+                    r#"{{"result":"{}"{},"duplicate":{},"campaign":"{}","seq":{},"leaf":"{}"}}"#,
+                    answer.result,
+                    reason.unwrap_or_default(),
+                    answer.is_duplicate,
+                    answer.campaign,
+                    answer.seq,
+                    answer.leaf,
+                )
+                .expect("writing to a string");
+                text
+            }
+            Err(error) => self.problem(&error).to_string(),
+        }
+    }
+
+    /// All lines, and one more with the checkpoints that cover them.
+    fn finish(self) -> Result<Response, Problem> {
+        let mut text = String::with_capacity(self.lines.len() * 220);
+        for line in &self.lines {
+            if let Line::Told(told) = line {
+                text.push_str(told);
+                text.push('\n');
+            }
+        }
+        let mut checkpoints = Vec::new();
+        for (campaign, outcome) in &self.newest {
+            let appended = match outcome {
+                Some(Outcome::Appended(appended)) => Some(appended),
+                _ => None,
+            };
+            let signed = self.shared.intaker.checkpoint_of(*campaign, appended);
+            let signed = signed.map_err(|error| of_store(&error))?;
+            checkpoints.push(json!({
+                "campaign": campaign,
+                "checkpoint": &*signed.note,
+                "log_key": &*signed.verifier,
+            }));
+        }
+        text.push_str(&json!({ "checkpoints": checkpoints }).to_string());
+        text.push('\n');
+        let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+        Ok((kind, text).into_response())
+    }
+}

@@ -1,0 +1,150 @@
+//! `sponsorhub serve`: everything is opened, runs, and ends in an order that loses nothing.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, Result};
+use sponsorhub_app::catalog::Catalog;
+use sponsorhub_app::intake::Intaker;
+use sponsorhub_app::keyring_file;
+use sponsorhub_app::ports::Clock;
+use sponsorhub_app::redirect::Redirects;
+use sponsorhub_core::attribution::keys::Keyring;
+use sponsorhub_store::sqlite::StepReport;
+use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteStore, Store};
+use tokio::net::TcpListener;
+
+use crate::background::{Background, Noted};
+use crate::config::{Config, ServeArguments};
+use crate::net::Connections;
+use crate::shared::{Limits, Parts, Shared};
+use crate::telemetry::{Figures, start_logging};
+use crate::world::{SystemChance, SystemClock};
+use crate::{control, net, routes};
+
+pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
+    let config = Config::load(arguments)?;
+    start_logging(config.log_format, &config.log)?;
+    let keyring = keyring(&config)?;
+    let is_ready = Arc::new(AtomicBool::new(true));
+    let figures = Figures::new(Arc::clone(&is_ready))?;
+    let store = open_store(&config, &keyring, figures.clone())?;
+    let clicks = SqliteClickLog::open(&config.data_dir, &ClickOptions::default())?;
+    let shared = share(&config, &keyring, store, Arc::new(clicks), figures)?;
+    let background = Background::start(shared.clone(), config.data_dir.clone(), is_ready)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().build().context("starting threads")?;
+    let served = runtime.block_on(serve(&config, shared));
+    // Requests are answered. What they left goes out in this order: notes, entries, clicks.
+    drop(background);
+    drop(runtime);
+    served?;
+    tracing::info!("stopped; everything that was acknowledged is in the ledger");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keyring(config: &Config) -> Result<Keyring> {
+    let directory = &config.data_dir;
+    let Some(mode) = config.init else {
+        return Ok(keyring_file::read(directory)?);
+    };
+    match keyring_file::make(directory, mode, &SystemChance, SystemClock.now()) {
+        Ok(keyring) => {
+            tracing::info!(keyring = %keyring.id(), %mode, "made keyring.json; keep a copy of it");
+            Ok(keyring)
+        }
+        // Saying it again changes nothing, as long as it says the same.
+        Err(keyring_file::KeyringFileError::Exists(_)) => {
+            let keyring = keyring_file::read(directory)?;
+            let known = keyring.mode();
+            anyhow::ensure!(known == mode, "--init: this installation is for {known}, for ever");
+            Ok(keyring)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_store(config: &Config, keyring: &Keyring, figures: Figures) -> Result<SqliteStore> {
+    let options = Options {
+        keyring: Some(keyring.id()),
+        queue_bytes_max: config.queue_bytes,
+        ..Options::default()
+    };
+    let watch = move |step: &mut dyn FnMut() -> StepReport| {
+        #[expect(clippy::disallowed_methods, reason = "how long a commit took is for people only")]
+        let started = std::time::Instant::now();
+        let report = step();
+        let micros = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+        if let Some(error) = &report.failed {
+            tracing::error!(error = %error, "a commit failed; all who waited for it were told");
+        }
+        for campaign in &report.corrupt {
+            tracing::error!(%campaign, "its ledger is corrupt and takes nothing more; run audit");
+        }
+        figures.commit(&report, micros);
+    };
+    let clock = || SystemClock.now();
+    let store = SqliteStore::open_watched(&config.data_dir, options, clock, watch);
+    store.with_context(|| format!("opening {}", config.data_dir.display()))
+}
+
+fn share(
+    config: &Config,
+    keyring: &Keyring,
+    store: SqliteStore,
+    clicks: Arc<dyn ClickLog>,
+    figures: Figures,
+) -> Result<Shared> {
+    let store: Arc<dyn Store> = Arc::new(store);
+    let chance = Arc::new(SystemChance);
+    let catalog = Arc::new(Catalog::new(&*store, keyring)?);
+    let redirects = Redirects::new(Arc::clone(&catalog), Arc::clone(&clicks), chance.clone());
+    let intaker = Intaker::new(&*store, Arc::clone(&catalog), chance)?;
+    Ok(Shared::new(Parts {
+        clock: Arc::new(SystemClock),
+        store,
+        clicks,
+        catalog,
+        redirects,
+        intaker: Arc::new(intaker),
+        figures,
+        noted: Noted::default(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        limits: Limits::default(),
+    }))
+}
+
+async fn serve(config: &Config, shared: Shared) -> Result<()> {
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let _control = control::listen(&config.data_dir, shared.clone())?;
+    tracing::info!("listening on http://{address}");
+    net::serve(listener, routes::router(shared), Connections::default(), stop()).await;
+    Ok(())
+}
+
+/// Done when the operator asks to stop.
+async fn stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                tokio::select! {
+                    _ = interrupted => {}
+                    _ = terminated.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupted.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+    tracing::info!("stopping: no new connections; requests under way are answered");
+}

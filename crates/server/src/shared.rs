@@ -1,0 +1,86 @@
+//! What every request can reach.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+use sponsorhub_app::catalog::Catalog;
+use sponsorhub_app::intake::Intaker;
+use sponsorhub_app::ports::Clock;
+use sponsorhub_app::redirect::Redirects;
+use sponsorhub_store::{ClickLog, Store};
+
+use crate::background::Noted;
+use crate::telemetry::Figures;
+
+/// What every request can reach.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clicks: Arc<dyn ClickLog>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) redirects: Redirects,
+    pub(crate) intaker: Arc<Intaker>,
+    pub(crate) figures: Figures,
+    pub(crate) noted: Noted,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) limits: Limits,
+}
+
+/// How much of a request is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) body_bytes: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) batch_lines: usize,
+    /// How long a body may take, seconds.
+    pub(crate) body_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 16 << 10, batch_bytes: 8 << 20, batch_lines: 10_000, body_seconds: 10 }
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Where a request comes from: the peer or, where the peer is a proxy that is trusted, the last
+    /// address in `X-Forwarded-For` that no trusted proxy added. Anybody can send that header.
+    pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.is_trusted(peer) {
+            return peer;
+        }
+        let hops = headers.get_all("x-forwarded-for").iter();
+        let hops = hops.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let hops: Vec<&str> = hops.map(str::trim).collect();
+        let mut nearest = peer;
+        for hop in hops.into_iter().rev() {
+            let Ok(address) = hop.parse::<IpAddr>() else { break };
+            nearest = address;
+            if !self.is_trusted(address) {
+                break;
+            }
+        }
+        nearest
+    }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+}

@@ -18,7 +18,7 @@ const LEADS: [&str; 2] = ["campaign_no", "campaign_id"];
 
 /// Tables whose key has the campaign's number in its upper bits, and that column. One integer as
 /// the key keeps a campaign's rows together and in order without an index beside the table.
-const PACKED: [(&str, &str); 4] = [
+const PACKED: [(&str, &str); 3] = [
     // campaign_no << 40 | seq: an append goes to one place, and the next position is one higher.
     ("entries", "pos"),
     // campaign_no << 40 | number of the slice

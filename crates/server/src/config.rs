@@ -45,6 +45,10 @@ pub(crate) struct ServeArguments {
     /// What to write to the log, as in `info` or `sponsorhub=debug` [default: info].
     #[arg(long, env = "SPONSORHUB_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// Answer reports without storing anything: what a benchmark compares with.
+    #[cfg(feature = "bench-yardsticks")]
+    #[arg(long, hide = true)]
+    pub(crate) without_storage: bool,
 }
 
 /// The file.
@@ -72,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
+    #[cfg(feature = "bench-yardsticks")]
+    pub(crate) without_storage: bool,
 }
 
 /// The file that is read where none is named.
@@ -103,6 +109,8 @@ impl Config {
             threads,
             log_format: arguments.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: arguments.log.or(file.log).unwrap_or("info".to_owned()),
+            #[cfg(feature = "bench-yardsticks")]
+            without_storage: arguments.without_storage,
         })
     }
 }

@@ -26,9 +26,16 @@ mod telemetry;
 
 mod world;
 
+#[cfg(feature = "bench-yardsticks")]
+mod yardstick;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+/// Requests are many small allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Performance-based creator marketing, with a ledger that creators can check.
 #[derive(Debug, Parser)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::http::request::Parts;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,9 +17,17 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
-/// Where the other end of the connection is; in every request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// Who answers.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    /// Is asked first, and answers what is too frequent for a router and needs no body.
+    pub(crate) first: Arc<First>,
+    /// Everything else.
+    pub(crate) router: Router,
+}
+
+/// Answers a request by its head, or leaves it to the router.
+pub(crate) type First = dyn Fn(&Parts, IpAddr) -> Option<Response> + Send + Sync;
 
 /// How connections are treated.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +49,7 @@ impl Default for Connections {
 /// Serves until `stop` is done, then finishes the requests that are under way.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    routes: Routes,
     connections: Connections,
     stop: impl Future<Output = ()>,
 ) {
@@ -59,9 +69,9 @@ pub(crate) async fn serve(
             accepted = accept(&listener, permit) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        let router = router.clone();
+        let routes = routes.clone();
         let service =
-            hyper::service::service_fn(move |request| answer(router.clone(), request, peer.ip()));
+            hyper::service::service_fn(move |request| answer(routes.clone(), request, peer.ip()));
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tasks.spawn(async move {
@@ -102,11 +112,14 @@ async fn accept(
 }
 
 async fn answer(
-    router: Router,
+    routes: Routes,
     request: Request<hyper::body::Incoming>,
     peer: IpAddr,
-) -> Result<axum::response::Response, Infallible> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Peer(peer));
-    router.oneshot(request).await
+) -> Result<Response, Infallible> {
+    let (head, body) = request.into_parts();
+    if let Some(response) = (routes.first)(&head, peer) {
+        return Ok(response);
+    }
+    let request = Request::from_parts(head, Body::new(body));
+    routes.router.oneshot(request).await
 }

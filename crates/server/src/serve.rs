@@ -100,6 +100,8 @@ fn share(
     figures: Figures,
 ) -> Result<Shared> {
     let store: Arc<dyn Store> = Arc::new(store);
+    #[cfg(feature = "bench-yardsticks")]
+    let store = if config.without_storage { crate::yardstick::without(store) } else { store };
     let chance = Arc::new(SystemChance);
     let catalog = Arc::new(Catalog::new(&*store, keyring)?);
     let redirects = Redirects::new(Arc::clone(&catalog), Arc::clone(&clicks), chance.clone());
@@ -124,7 +126,7 @@ async fn serve(config: &Config, shared: Shared) -> Result<()> {
     let address = listener.local_addr()?;
     let _control = control::listen(&config.data_dir, shared.clone())?;
     tracing::info!("listening on http://{address}");
-    net::serve(listener, routes::router(shared), Connections::default(), stop()).await;
+    net::serve(listener, routes::routes(shared), Connections::default(), stop()).await;
     Ok(())
 }
 

@@ -1,9 +1,13 @@
 //! Routes: path and file name match.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{any, get, post};
+use axum::http::request::Parts;
+use axum::routing::{get, post};
 
+use crate::net::Routes;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -17,10 +21,18 @@ mod verify;
 
 mod verify_batch;
 
-/// All routes.
-pub(crate) fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/r/{name}", any(redirect::visit))
+/// All routes. `GET /r/{name}` is answered in front of the router.
+pub(crate) fn routes(shared: Shared) -> Routes {
+    let visits = shared.clone();
+    let first = Arc::new(move |head: &Parts, peer| redirect::visit(&visits, head, peer));
+    Routes { first, router: router(shared) }
+}
+
+fn router(shared: Shared) -> Router {
+    let router = Router::new();
+    #[cfg(feature = "bench-yardsticks")]
+    let router = router.route("/bare/{name}", get(crate::yardstick::bare));
+    router
         .route("/v", post(verify::report))
         .route("/v/batch", post(verify_batch::report))
         .route("/healthz", get(health::healthz))

@@ -11,6 +11,7 @@ pub(crate) struct Report {
 
 /// What a row is held against.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, clippy::allow_attributes, reason = "each bench uses its own part")]
 pub(crate) enum Target {
     /// The least ratio of the medians to the yardstick's.
     Ratio(f64),
@@ -56,6 +57,36 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// Adds a row of which less is better: at most so much, or nothing asked where that is infinite.
+    #[allow(dead_code, clippy::allow_attributes, reason = "each bench uses its own part")]
+    pub(crate) fn at_most(
+        &mut self,
+        (name, unit): (&str, &str),
+        runs: &[f64],
+        most: f64,
+        yardstick: Option<(&str, &[f64])>,
+    ) {
+        let ours = median(runs);
+        let figures = |runs: &[f64], between: &str| {
+            let runs: Vec<_> = runs.iter().map(|run| format!("{run:.2}")).collect();
+            runs.join(between)
+        };
+        let mut row = format!(
+            r#"{{"name":"{name}","unit":"{unit}","runs":[{}],"median":{ours:.2}"#,
+            figures(runs, ",")
+        );
+        if let Some((name, theirs)) = yardstick {
+            let figures = figures(theirs, " · ");
+            write!(row, r#","yardstick":"{name}: {figures}""#).expect("writing to a string");
+        }
+        if most.is_finite() {
+            write!(row, r#","most":{most}"#).expect("writing to a string");
+        }
+        row.push('}');
+        progress(&row);
+        self.rows.push(row);
+    }
+
     pub(crate) fn print(&self) {
         let rows = self.rows.join(",");
         writeln!(std::io::stdout(), r#"{{"rows":[{rows}]}}"#).expect("stdout is open");
@@ -67,7 +98,7 @@ pub(crate) fn progress(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("stderr is open");
 }
 
-fn median(runs: &[f64]) -> f64 {
+pub(crate) fn median(runs: &[f64]) -> f64 {
     let mut sorted = runs.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]

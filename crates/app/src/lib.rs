@@ -1,7 +1,7 @@
 //! Use cases and what they need of the world. Knows no database and no HTTP.
 //!
-//! In the order of an event: [`redirect`] answers a visit, [`intake`] takes a report in, [`audit`]
-//! derives everything again.
+//! In the order of an event: [`redirect`] answers a visit, [`intake`] takes a report in, [`desk`] carries
+//! commands out, [`campaigns`] has those of brands and creators, [`audit`] derives everything again.
 
 pub mod ports;
 
@@ -20,5 +20,9 @@ pub mod catalog;
 pub mod redirect;
 
 pub mod intake;
+
+pub mod desk;
+
+pub mod campaigns;
 
 pub mod audit;

@@ -1,0 +1,255 @@
+//! Use cases of a campaign that need nobody outside: opening, the lifecycle, enrollments, links,
+//! promo codes, holds.
+//!
+//! Each is one step that may be repeated: ids come from the caller, so that a request that is sent
+//! again finds what it made the first time.
+
+use sponsorhub_core::attribution::destination::{AllowedHost, Destination};
+use sponsorhub_core::attribution::link::LinkToken;
+use sponsorhub_core::attribution::promo_code::{self, CodeOwner};
+use sponsorhub_core::attribution::slug::Slug;
+use sponsorhub_core::campaign::lifecycle::Opening;
+use sponsorhub_core::campaign::terms::Terms;
+use sponsorhub_core::conversion::dedup::DedupKey;
+use sponsorhub_core::enrollment::Offer;
+use sponsorhub_core::hold::HoldDecision;
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, Seq};
+use sponsorhub_core::ledger::draft::Draft;
+use sponsorhub_core::ledger::event::campaign::StateCause;
+use sponsorhub_core::refusal::Refusal;
+use sponsorhub_store::registry::{PromoCode, Wrapped};
+use sponsorhub_store::{Change, Recorded, Rule, StoreError};
+
+use crate::catalog::Keys;
+use crate::desk::{CommandError, Desk};
+use crate::ports::random;
+
+/// Why a use case did nothing, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// The ledger said no, or could not be asked.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The registry said no.
+    #[error("{0}")]
+    Rule(Rule),
+    /// A field is out of range.
+    #[error("{field}: {fix}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What would be accepted.
+        fix: String,
+    },
+}
+
+impl From<Refusal> for CampaignError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Command(refusal.into())
+    }
+}
+
+impl From<StoreError> for CampaignError {
+    fn from(error: StoreError) -> Self {
+        Self::Command(error.into())
+    }
+}
+
+fn field(field: &'static str, error: &dyn std::error::Error) -> CampaignError {
+    CampaignError::Field { field, fix: error.to_string() }
+}
+
+/// Records a change; one that was made before, in the same words, is no conflict.
+fn record(desk: &Desk, change: Change, again: Option<Rule>) -> Result<Recorded, CampaignError> {
+    let recorded = desk.store().record_and_wait(change).map_err(|_| CommandError::Busy)??;
+    match recorded {
+        Recorded::Conflict { rule } if Some(rule) == again => Ok(Recorded::Done),
+        Recorded::Conflict { rule } => Err(CampaignError::Rule(rule)),
+        done => Ok(done),
+    }
+}
+
+/// Opens a campaign for a brand that the registry knows. Repeated with the same id it finishes what
+/// a crash left undone.
+///
+/// # Errors
+/// [`CampaignError`].
+pub fn create(
+    desk: &Desk,
+    keys: &Keys,
+    (id, brand): (CampaignId, BrandId),
+    terms: Terms,
+    now: i64,
+) -> Result<(), CampaignError> {
+    for host in &terms.destination_hosts {
+        host.parse::<AllowedHost>().map_err(|error| field("destination_hosts", &error))?;
+    }
+    let mode = keys.set.mode();
+    let opening = Opening { id, brand, mode };
+    let draft = Draft::open(opening, terms, now)?;
+    match desk.look(id, sponsorhub_core::ledger::folded::Campaign::brand) {
+        Ok(of) if of == brand => {}
+        Ok(_) => return Err(CommandError::UnknownCampaign(id).into()),
+        Err(CommandError::UnknownCampaign(_)) => desk.open(draft)?,
+        Err(error) => return Err(error.into()),
+    }
+    let own = Change::OwnCampaign { campaign: id, brand, at: now };
+    record(desk, own, Some(Rule::OwnerUnique))?;
+    let dedup = DedupKey::new(random(desk.chance()));
+    let wrapped = Wrapped(dedup.wrap(&keys.set, id, random(desk.chance())).to_vec());
+    let key_id = keys.set.signer().0;
+    let keep = Change::KeepCampaignKey { campaign: id, wrapped, key_id, at: now };
+    record(desk, keep, Some(Rule::CampaignKeyUnique))?;
+    Ok(())
+}
+
+/// What a brand may do to a running campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Go live: the funding gate (INV-9).
+    Launch,
+    /// Credit no clicks for a while.
+    Pause,
+    /// Credit clicks again.
+    Resume,
+    /// End it.
+    Complete,
+    /// Give it up before it went live.
+    Cancel,
+}
+
+/// Moves a campaign along its lifecycle.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn step(desk: &Desk, id: CampaignId, step: Step, now: i64) -> Result<(), CommandError> {
+    desk.command(id, now, |draft| match step {
+        Step::Launch => draft.launch(),
+        Step::Pause => draft.pause(StateCause::Brand),
+        Step::Resume => draft.resume(),
+        Step::Complete => draft.complete(StateCause::Brand),
+        Step::Cancel => draft.cancel(),
+    })
+}
+
+/// Enrolls a creator. The ledger does not say whom an enrollment pays, so that is recorded first.
+///
+/// # Errors
+/// [`CampaignError`].
+pub fn enroll(
+    desk: &Desk,
+    campaign: CampaignId,
+    (enrollment, creator): (EnrollmentId, CreatorId),
+    offer: Option<&Offer>,
+    now: i64,
+) -> Result<(), CampaignError> {
+    let map = Change::MapEnrollment { campaign, enrollment, creator, at: now };
+    record(desk, map, Some(Rule::EnrollmentUnique))?;
+    desk.command(campaign, now, |draft| {
+        if draft.campaign().enrollment_no(enrollment).is_some() {
+            return Ok(());
+        }
+        let offer = offer.cloned().unwrap_or_else(|| draft.campaign().offer());
+        draft.enroll(enrollment, offer)
+    })?;
+    Ok(())
+}
+
+/// Ends a creator's part.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn end_enrollment(
+    desk: &Desk,
+    campaign: CampaignId,
+    enrollment: EnrollmentId,
+    now: i64,
+) -> Result<(), CommandError> {
+    desk.command(campaign, now, |draft| draft.end_enrollment(enrollment))
+}
+
+/// A link that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeLink {
+    /// Its number in the campaign.
+    pub number: u32,
+    /// What stands behind `/r/`.
+    pub token: String,
+}
+
+/// Makes a link of a creator to a page of the brand.
+///
+/// # Errors
+/// [`CampaignError`].
+pub fn make_link(
+    desk: &Desk,
+    keys: &Keys,
+    (campaign, enrollment): (CampaignId, EnrollmentId),
+    (url, slug): (&str, Option<&str>),
+    now: i64,
+) -> Result<MadeLink, CampaignError> {
+    let slug = slug.map(str::parse::<Slug>).transpose().map_err(|error| field("slug", &error))?;
+    let (hosts, mode) =
+        desk.look(campaign, |state| (state.terms().destination_hosts.clone(), state.mode()))?;
+    let hosts: Result<Vec<AllowedHost>, _> = hosts.iter().map(|host| host.parse()).collect();
+    let hosts = hosts.map_err(|error| field("destination_hosts", &error))?;
+    let destination = Destination::try_new(url, &hosts, mode);
+    let destination = destination.map_err(|error| field("destination", &error))?.to_string();
+    let issue = Change::IssueLink { campaign, enrollment, destination, at: now };
+    let Recorded::Link { number } = record(desk, issue, None)? else {
+        return Err(StoreError::Corrupt("a link has no number".to_owned()).into());
+    };
+    if let Some(slug) = slug {
+        let slug = slug.as_str().to_owned();
+        record(desk, Change::NameLink { slug, campaign, number, at: now }, None)?;
+    }
+    let token = LinkToken { campaign, enrollment, number }.sign(&keys.set);
+    Ok(MadeLink { number, token })
+}
+
+/// Makes a promo code of a creator; returns it as it is shared.
+///
+/// # Errors
+/// [`CampaignError`].
+pub fn make_code(
+    desk: &Desk,
+    keys: &Keys,
+    (campaign, enrollment): (CampaignId, EnrollmentId),
+    readable: &str,
+    now: i64,
+) -> Result<String, CampaignError> {
+    let brand = desk.look(campaign, sponsorhub_core::ledger::folded::Campaign::brand)?;
+    let owner = CodeOwner { brand, campaign, enrollment };
+    let code = promo_code::issue(&keys.set, owner, readable);
+    let code = code.map_err(|_| CampaignError::Field {
+        field: "readable",
+        fix: "2 to 12 letters and digits".to_owned(),
+    })?;
+    let issue = Change::IssuePromoCode(PromoCode {
+        brand,
+        folded: code.folded.as_str().to_owned(),
+        campaign,
+        enrollment,
+        readable: readable.to_owned(),
+        display: code.text.clone(),
+        key_id: code.key.0,
+        created_at: now,
+        revoked_at: None,
+    });
+    record(desk, issue, None)?;
+    Ok(code.text)
+}
+
+/// A person ends a hold.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn end_hold(
+    desk: &Desk,
+    campaign: CampaignId,
+    conversion: Seq,
+    decision: &HoldDecision,
+    now: i64,
+) -> Result<(), CommandError> {
+    desk.command(campaign, now, |draft| draft.end_hold(conversion, decision.clone()))
+}

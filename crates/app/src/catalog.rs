@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sponsorhub_core::attribution::destination::{Destination, ParameterName};
 use sponsorhub_core::attribution::key_set::KeySet;
 use sponsorhub_core::attribution::keys::{KeyId, Keyring};
@@ -89,7 +89,7 @@ fn standing(keyring: &Keyring) -> Vec<Standing> {
 }
 
 /// Entries of each cache.
-const MOST: u64 = 100_000;
+const MOST: usize = 100_000;
 
 struct Readers {
     ledger: Box<dyn Reader>,
@@ -152,8 +152,8 @@ impl Catalog {
     /// Takes over a keyring that has changed.
     pub fn replace_keys(&self, keyring: &Keyring) {
         self.keys.store(Arc::new(Keys::new(keyring)));
-        self.campaigns.invalidate_all();
-        self.links.invalidate_all();
+        self.campaigns.clear();
+        self.links.clear();
     }
 
     /// Lets go of what may be stale.
@@ -165,17 +165,23 @@ impl Catalog {
         let mut known = self.version.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != version {
             *known = version;
-            self.links.invalidate_all();
-            self.slugs.invalidate_all();
-            self.codes.invalidate_all();
-            self.api_keys.invalidate_all();
-            self.campaigns.invalidate_all();
+            self.links.clear();
+            self.slugs.clear();
+            self.codes.clear();
+            self.api_keys.clear();
+            self.campaigns.clear();
         }
         drop(known);
-        for (id, view) in &self.campaigns {
-            let head = self.readers().ledger.head(*id)?;
-            if head.map(|head| head.command_seq) != view.map(|view| view.command_seq) {
-                self.campaigns.invalidate(&*id);
+        // Listed first, so that nobody waits for a cache while the store is read.
+        let known = std::cell::RefCell::new(Vec::new());
+        self.campaigns.retain(|id, view| {
+            known.borrow_mut().push((*id, view.as_ref().map(|view| view.command_seq)));
+            true
+        });
+        for (id, command_seq) in known.into_inner() {
+            let head = self.readers().ledger.head(id)?;
+            if head.map(|head| head.command_seq) != command_seq {
+                self.campaigns.remove(&id);
             }
         }
         Ok(())

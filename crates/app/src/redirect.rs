@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sponsorhub_core::attribution::click::{AgentFingerprint, ClickToken, NetworkFingerprint};
 use sponsorhub_core::attribution::link::LinkToken;
 use sponsorhub_core::attribution::slug::Slug;
@@ -20,7 +20,7 @@ use crate::catalog::{Catalog, Keys, LinkView};
 use crate::ports::{Chance, random};
 
 /// User agents whose verdict is remembered.
-const AGENTS_MAX: u64 = 20_000;
+const AGENTS_MAX: usize = 20_000;
 
 /// Longest user agent that is looked at; the rest of a longer one is not.
 const AGENT_BYTES_MAX: usize = 512;
@@ -78,7 +78,7 @@ impl Redirects {
 
     /// Verdicts and fingerprints depend on the keys: forget them when the keys change.
     pub fn forget_agents(&self) {
-        self.agents.invalidate_all();
+        self.agents.clear();
     }
 
     /// Answers a visit at `now`, milliseconds.

@@ -6,6 +6,7 @@
 //! holds everything else as finished text, so the writer copies bytes and never formats a body.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -152,12 +153,12 @@ impl Entry {
     }
 }
 
-/// An entry whose `at`, `n` and `seq` are still open: two finished pieces of text.
+/// An entry whose `at`, `n` and `seq` are still open: two finished pieces of text. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     kind: Kind,
     /// `,"body":…,"kind":"…"` and then `,"salt":"…","seq":`.
-    text: Box<[u8]>,
+    text: Arc<[u8]>,
     middle: usize,
 }
 
@@ -200,7 +201,7 @@ impl Rendered {
         if text.len().saturating_add(FRAME_BYTES_MAX) > canonical::ENTRY_BYTES_MAX {
             return Err(EntryError::TooLarge(text.len().saturating_add(FRAME_BYTES_MAX)));
         }
-        Ok(Self { kind, text: text.into_boxed_slice(), middle })
+        Ok(Self { kind, text: text.into(), middle })
     }
 
     /// The kind of the entry.

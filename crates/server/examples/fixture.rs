@@ -25,6 +25,8 @@ use sponsorhub_core::deposit::{ObservedDeposit, check_deposit};
 use sponsorhub_core::enrollment::Offer;
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, Salt};
 use sponsorhub_core::ledger::draft::Draft;
+use sponsorhub_core::ledger::entry::Entry;
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_store::registry::{Brand, PersonName, PromoCode, Wrapped};
@@ -232,6 +234,24 @@ fn creator(
         }),
     );
     (link, code.text)
+}
+
+/// Pauses the campaign, in a directory that no server has open.
+pub(crate) fn pause(directory: &Path, made: &Fixture) {
+    let store = open(directory, &keyring(directory, now()), now());
+    let mut state: Option<Campaign> = None;
+    for bytes in
+        store.reader().expect("reads").entries(made.campaign, 1, usize::MAX).expect("reads")
+    {
+        let entry = Entry::decode(&bytes).expect("canonical");
+        match &mut state {
+            None => state = Some(Campaign::open(&entry).expect("opens")),
+            Some(state) => drop(state.apply(&entry).expect("follows")),
+        }
+    }
+    let mut draft = Draft::on(&state.expect("entries"), now() - 60_000);
+    draft.pause(StateCause::Brand).expect("live");
+    submit(&store, draft);
 }
 
 impl Fixture {

@@ -231,23 +231,38 @@ fn create_day(connection: &Connection, table: &str) -> rusqlite::Result<()> {
 }
 
 fn insert(connection: &Connection, table: &str, clicks: &[Click]) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(&format!(
-        "INSERT INTO {table}
-            (click_id, campaign_id, enrollment_id, link, at_ms, verdict, network, agent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-    ))?;
-    for click in clicks {
-        statement.raw_bind_parameter(1, click.click_id)?;
-        statement.raw_bind_parameter(2, click.campaign.0)?;
-        statement.raw_bind_parameter(3, click.enrollment.0)?;
-        statement.raw_bind_parameter(4, click.link)?;
-        statement.raw_bind_parameter(5, click.at)?;
-        statement.raw_bind_parameter(6, click.verdict.code())?;
-        statement.raw_bind_parameter(7, click.network)?;
-        statement.raw_bind_parameter(8, click.agent)?;
-        statement.raw_execute()?;
+    // Many rows a statement: what a statement costs beside its rows is spread over them.
+    let (many, rest) = clicks.split_at(clicks.len() - clicks.len() % ROWS);
+    for (clicks, rows) in [(many, ROWS), (rest, 1)] {
+        if clicks.is_empty() {
+            continue;
+        }
+        let mut statement = connection.prepare_cached(&insert_sql(table, rows))?;
+        for lot in clicks.chunks(rows) {
+            for (click, first) in lot.iter().zip((1..).step_by(COLUMNS)) {
+                statement.raw_bind_parameter(first, click.click_id)?;
+                statement.raw_bind_parameter(first + 1, click.campaign.0)?;
+                statement.raw_bind_parameter(first + 2, click.enrollment.0)?;
+                statement.raw_bind_parameter(first + 3, click.link)?;
+                statement.raw_bind_parameter(first + 4, click.at)?;
+                statement.raw_bind_parameter(first + 5, click.verdict.code())?;
+                statement.raw_bind_parameter(first + 6, click.network)?;
+                statement.raw_bind_parameter(first + 7, click.agent)?;
+            }
+            statement.raw_execute()?;
+        }
     }
     Ok(())
+}
+
+/// Clicks of one statement, and columns of one click.
+const ROWS: usize = 16;
+const COLUMNS: usize = 8;
+
+fn insert_sql(table: &str, rows: usize) -> String {
+    let row = format!("({})", ["?"; COLUMNS].join(","));
+    let columns = "click_id, campaign_id, enrollment_id, link, at_ms, verdict, network, agent";
+    format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row; rows].join(","))
 }
 
 /// Adds clicks to the sums of their hours.

@@ -26,6 +26,10 @@ const CASES: u32 = 100_000;
 /// Random histories in the comparison with the reference model.
 const HISTORIES: u32 = 50_000;
 
+const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --nocapture";
+
+const KILLED: &str = "test -p sponsorhub --test serve twenty_times -- --ignored --nocapture";
+
 /// Arguments of `cargo xtask prove`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProveArgs {
@@ -71,6 +75,18 @@ fn proofs(model: Model, seed: u64) -> Vec<Proof> {
             name: "Tokens changed at random",
             shows: "A link or click token that was changed in any way does not verify.",
             command: Ok(Cargo::new(mutants).env("SPONSORHUB_SEED", &seed)),
+        },
+        Proof {
+            name: "A million events, each delivered twice",
+            shows: "What is delivered again hours later enters no second time, and taking in does \
+                    not slow down as the ledger grows.",
+            command: Ok(Cargo::new(MILLION)),
+        },
+        Proof {
+            name: "A server killed twenty times under load",
+            shows: "Every report that was answered is in the ledger, once, at the place that the \
+                    answer told, and the audit passes.",
+            command: Ok(Cargo::new(KILLED)),
         },
     ]
 }

@@ -3,7 +3,6 @@
 #![expect(clippy::float_arithmetic, reason = "rates are not money")]
 
 #[path = "../../store/benches/store/report.rs"]
-#[expect(dead_code, reason = "shared with the bench of the store")]
 mod report;
 
 #[path = "../../store/tests/world/mod.rs"]

@@ -4,6 +4,9 @@
 //! for the risk rules. The words are those that such user agents have in common, so that a new
 //! crawler that names itself like the others is known without a list.
 
+use quick_cache::sync::Cache;
+use sponsorhub_core::attribution::click::AgentFingerprint;
+
 /// Parts of a user agent, lower case, that no browser of a person has.
 const MACHINES: [&str; 49] = [
     "bot",
@@ -69,6 +72,29 @@ pub fn is_declared_bot(user_agent: &[u8]) -> bool {
     let agent = String::from_utf8_lossy(user_agent).to_ascii_lowercase();
     let agent = PEOPLE.iter().fold(agent, |agent, person| agent.replace(person, ""));
     MACHINES.iter().any(|machine| agent.contains(machine))
+}
+
+/// Bots that declared themselves to this process, by the keyed hash of their user agent: whatever
+/// token one of them got hold of earns nothing.
+#[derive(Debug)]
+pub struct DeclaredBots(Cache<[u8; 8], ()>);
+
+impl Default for DeclaredBots {
+    fn default() -> Self {
+        Self(Cache::new(20_000))
+    }
+}
+
+impl DeclaredBots {
+    /// Remembers one.
+    pub fn note(&self, agent: AgentFingerprint) {
+        self.0.insert(agent.0, ());
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(&self, agent: AgentFingerprint) -> bool {
+        self.0.get(&agent.0).is_some()
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::refusal::Refusal;
-use sponsorhub_store::registry::{PromoCode, Wrapped};
+use sponsorhub_store::registry::{Maker, PromoCode, Wrapped};
 use sponsorhub_store::{Change, Recorded, Rule, StoreError};
 
 use crate::catalog::Keys;
@@ -185,7 +185,7 @@ pub fn make_link(
     desk: &Desk,
     keys: &Keys,
     (campaign, enrollment): (CampaignId, EnrollmentId),
-    (url, slug): (&str, Option<&str>),
+    (url, slug, maker): (&str, Option<&str>, Option<Maker>),
     now: i64,
 ) -> Result<MadeLink, CampaignError> {
     let slug = slug.map(str::parse::<Slug>).transpose().map_err(|error| field("slug", &error))?;
@@ -195,7 +195,7 @@ pub fn make_link(
     let hosts = hosts.map_err(|error| field("destination_hosts", &error))?;
     let destination = Destination::try_new(url, &hosts, mode);
     let destination = destination.map_err(|error| field("destination", &error))?.to_string();
-    let issue = Change::IssueLink { campaign, enrollment, destination, at: now };
+    let issue = Change::IssueLink { campaign, enrollment, destination, maker, at: now };
     let Recorded::Link { number } = record(desk, issue, None)? else {
         return Err(StoreError::Corrupt("a link has no number".to_owned()).into());
     };

@@ -20,7 +20,7 @@ use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::kind::Body;
 use sponsorhub_core::time::DAY_MS;
 use sponsorhub_core::verification::Facts;
-use sponsorhub_store::registry::{ApiKey, PromoCode, SecretHash};
+use sponsorhub_store::registry::{ApiKey, Maker, PromoCode, SecretHash};
 use sponsorhub_store::{Reader, RegistryReader, Store, StoreError};
 
 use crate::receipts::Receipts;
@@ -58,6 +58,8 @@ pub struct LinkView {
     pub destination: String,
     /// The destination with a click token, cut where the token goes.
     pub with_click: (String, String),
+    /// Who made it, where that is known.
+    pub maker: Option<Maker>,
     /// A revoked link still leads on, and credits nobody.
     pub is_revoked: bool,
 }
@@ -302,6 +304,7 @@ impl LinkView {
             enrollment: link.enrollment,
             destination: destination.to_string(),
             with_click: destination.around_click(parameter),
+            maker: link.maker,
             is_revoked: link.revoked_at.is_some(),
         })
     }

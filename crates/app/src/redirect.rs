@@ -15,7 +15,7 @@ use sponsorhub_core::attribution::token::TokenError;
 use sponsorhub_core::ids::{CampaignId, ClickId};
 use sponsorhub_store::{Click, ClickLog, StoreError, Verdict};
 
-use crate::agents::is_declared_bot;
+use crate::agents::{DeclaredBots, is_declared_bot};
 use crate::catalog::{Catalog, Keys, LinkView};
 use crate::ports::{Chance, random};
 
@@ -62,6 +62,7 @@ pub struct Redirects {
     clicks: Arc<dyn ClickLog>,
     chance: Arc<dyn Chance>,
     agents: Cache<Box<[u8]>, Agent>,
+    bots: Arc<DeclaredBots>,
 }
 
 impl std::fmt::Debug for Redirects {
@@ -73,7 +74,13 @@ impl std::fmt::Debug for Redirects {
 impl Redirects {
     /// Answers from this catalog and records in this log.
     pub fn new(catalog: Arc<Catalog>, clicks: Arc<dyn ClickLog>, chance: Arc<dyn Chance>) -> Self {
-        Self { catalog, clicks, chance, agents: Cache::new(AGENTS_MAX) }
+        let (agents, bots) = (Cache::new(AGENTS_MAX), Arc::default());
+        Self { catalog, clicks, chance, agents, bots }
+    }
+
+    /// The bots that visited.
+    pub fn bots(&self) -> Arc<DeclaredBots> {
+        Arc::clone(&self.bots)
     }
 
     /// Verdicts and fingerprints depend on the keys: forget them when the keys change.
@@ -186,6 +193,9 @@ impl Redirects {
         }
         let fingerprint = AgentFingerprint::new(keys.set.pepper(), user_agent);
         let agent = Agent { is_declared_bot: is_declared_bot(user_agent), fingerprint };
+        if agent.is_declared_bot {
+            self.bots.note(fingerprint);
+        }
         self.agents.insert(user_agent.into(), agent);
         agent
     }

@@ -14,6 +14,7 @@ use sponsorhub_app::api_keys::{self, CONVERSIONS_WRITE, Wanted};
 use sponsorhub_app::catalog::Keys;
 use sponsorhub_app::keyring_file;
 use sponsorhub_app::ports::{Chance, random};
+use sponsorhub_core::attribution::click::{AgentFingerprint, NetworkFingerprint};
 use sponsorhub_core::attribution::destination::{AllowedHost, Destination};
 use sponsorhub_core::attribution::keys::{Keyring, Mode};
 use sponsorhub_core::attribution::link::LinkToken;
@@ -29,8 +30,11 @@ use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::{Currency, Minor};
-use sponsorhub_store::registry::{Brand, PersonName, PromoCode, Wrapped};
+use sponsorhub_store::registry::{Brand, Maker, PersonName, PromoCode, Wrapped};
 use sponsorhub_store::{Change, Options, Recorded, SqliteStore, Store, Submission, Submitted};
+
+/// The browser with which the first creator made the link, from 192.0.2.0/24.
+pub(crate) const MAKER_AGENT: &str = "Mozilla/5.0 (Macintosh) Firefox/145.0";
 
 /// What there is to be.
 #[derive(Clone, Debug)]
@@ -207,6 +211,12 @@ fn creator(
     (brand, campaign, enrollment): (BrandId, CampaignId, EnrollmentId),
     (index, at): (usize, i64),
 ) -> (String, String) {
+    // The first creator made the link at home, with the browser that tests visit with.
+    let maker = (index == 0).then(|| Maker {
+        key_id: keys.set.signer().0,
+        network: NetworkFingerprint::new(keys.set.pepper(), [192, 0, 2, 1].into()).0,
+        agent: AgentFingerprint::new(keys.set.pepper(), MAKER_AGENT.as_bytes()).0,
+    });
     let creator = CreatorId(random(&FixtureChance));
     record(store, Change::AddCreator { creator, name: PersonName(format!("C{index}")), at });
     record(store, Change::MapEnrollment { campaign, enrollment, creator, at });
@@ -214,7 +224,7 @@ fn creator(
     let url = format!("https://shop.example/product?ref=c{index}#buy");
     let destination = Destination::try_new(&url, &hosts, Mode::Sandbox).expect("listed");
     let destination = destination.to_string();
-    let issued = record(store, Change::IssueLink { campaign, enrollment, destination, at });
+    let issued = record(store, Change::IssueLink { campaign, enrollment, destination, maker, at });
     let Recorded::Link { number } = issued else { panic!("a link has a number") };
     let link = LinkToken { campaign, enrollment, number }.sign(&keys.set);
     let owner = CodeOwner { brand, campaign, enrollment };

@@ -105,7 +105,7 @@ fn share(
     let chance = Arc::new(SystemChance);
     let catalog = Arc::new(Catalog::new(&*store, keyring)?);
     let redirects = Redirects::new(Arc::clone(&catalog), Arc::clone(&clicks), chance.clone());
-    let intaker = Intaker::new(&*store, Arc::clone(&catalog), chance)?;
+    let intaker = Intaker::new(&*store, Arc::clone(&catalog), chance, redirects.bots())?;
     Ok(Shared::new(Parts {
         clock: Arc::new(SystemClock),
         store,

@@ -125,6 +125,39 @@ impl ApiKey {
     }
 }
 
+/// Who made a link, as far as a purchase by the same person can be told from it: keyed hashes under
+/// the pepper of one master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maker {
+    /// The master whose pepper it is.
+    pub key_id: u16,
+    /// Keyed hash of the network.
+    pub network: [u8; 8],
+    /// Keyed hash of the user agent.
+    pub agent: [u8; 8],
+}
+
+impl Maker {
+    /// As it is stored.
+    pub(crate) fn to_bytes(self) -> [u8; 18] {
+        let mut bytes = [0; 18];
+        bytes[..2].copy_from_slice(&self.key_id.to_be_bytes());
+        bytes[2..10].copy_from_slice(&self.network);
+        bytes[10..].copy_from_slice(&self.agent);
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 18]) -> Self {
+        let [high, low, rest @ ..] = bytes;
+        let (network, agent) = rest.split_at(8);
+        Self {
+            key_id: u16::from_be_bytes([high, low]),
+            network: network.try_into().expect("8 of 16"),
+            agent: agent.try_into().expect("8 of 16"),
+        }
+    }
+}
+
 /// A link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -134,6 +167,8 @@ pub struct Link {
     pub enrollment: EnrollmentId,
     /// Where it leads.
     pub destination: String,
+    /// Who made it, where that is known.
+    pub maker: Option<Maker>,
     /// When it was made, milliseconds.
     pub created_at: i64,
     /// When it was revoked, milliseconds.

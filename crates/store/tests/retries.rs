@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
-use sponsorhub_store::{Intake, Options, Outcome, Reader as _, SqliteStore, Store as _};
+use sponsorhub_store::{Intake, Options, Outcome, SqliteStore, Store as _};
 use world::{Desk, T, campaign_id, sale};
 
 const LOT: u64 = 2_000;

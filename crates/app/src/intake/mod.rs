@@ -15,6 +15,7 @@ use sponsorhub_core::ids::{BrandId, CampaignId, CompositeKey, Seq};
 use sponsorhub_core::verification::Refused;
 use sponsorhub_store::{Intake, Reader, Store, StoreError};
 
+use crate::agents::DeclaredBots;
 use crate::catalog::Catalog;
 use crate::ports::Chance;
 use crate::velocity::Velocity;
@@ -52,6 +53,7 @@ pub struct Intaker {
     catalog: Arc<Catalog>,
     chance: Arc<dyn Chance>,
     velocity: Velocity,
+    bots: Arc<DeclaredBots>,
     /// For what needs entries from long ago: repeated deliveries and reversals.
     reader: Mutex<Box<dyn Reader>>,
 }
@@ -71,9 +73,10 @@ impl Intaker {
         store: &dyn Store,
         catalog: Arc<Catalog>,
         chance: Arc<dyn Chance>,
+        bots: Arc<DeclaredBots>,
     ) -> Result<Self, StoreError> {
         let reader = Mutex::new(store.reader()?);
-        Ok(Self { catalog, chance, velocity: Velocity::default(), reader })
+        Ok(Self { catalog, chance, velocity: Velocity::default(), bots, reader })
     }
 
     fn with_reader<T>(&self, read: impl FnOnce(&mut dyn Reader) -> T) -> T {

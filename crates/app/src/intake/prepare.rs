@@ -48,6 +48,8 @@ pub(super) struct Artifact {
     text: String,
     click: Option<ClickId>,
     network: Option<NetworkFingerprint>,
+    is_own_purchase: bool,
+    is_declared_bot: bool,
 }
 
 impl Intaker {
@@ -150,7 +152,8 @@ impl Intaker {
         let features = Features {
             since_click_ms,
             network_last_hour: artifact.network.map_or(0, count),
-            ..Features::default()
+            is_own_purchase: artifact.is_own_purchase,
+            is_declared_bot: artifact.is_declared_bot,
         };
         match assess(&features) {
             Assessment::Pass(risk) => (risk, Verdict::Accepted),
@@ -197,8 +200,8 @@ impl Intaker {
             let view = found.as_ref().ok().and_then(Option::as_ref);
             view.map_or(0, |view| view.window_ms())
         });
-        let token = match verified {
-            Ok((token, _)) => token,
+        let (token, signer) = match verified {
+            Ok(verified) => verified,
             Err(error) => {
                 found?;
                 return Ok(Err(Refused {
@@ -217,7 +220,15 @@ impl Intaker {
             let fix = "its creator is not part of the campaign";
             return Ok(Err(Refused::of("click_unknown", "click", fix)));
         };
+        let link = self.catalog.link(token.campaign, token.link)?;
+        let maker = link.and_then(|link| link.maker);
+        let is_own_purchase = maker.is_some_and(|maker| {
+            let visitor = (signer.0, token.network.0, token.agent.0);
+            (maker.key_id, maker.network, maker.agent) == visitor
+        });
         Ok(Ok(Artifact {
+            is_own_purchase,
+            is_declared_bot: self.bots.contains(token.agent),
             enrollment: token.enrollment,
             membership,
             source: Source::Click(token.click.at_ms()),
@@ -250,6 +261,8 @@ impl Intaker {
             text: format!("code_{}", registered.folded),
             click: None,
             network: None,
+            is_own_purchase: false,
+            is_declared_bot: false,
         }))
     }
 }

@@ -234,6 +234,49 @@ fn inv_4_the_same_report_in_parallel_enters_once_and_everyone_is_told_the_same()
 }
 
 #[test]
+fn a_creators_own_purchase_is_held_and_what_a_bot_brought_is_rejected() {
+    let world = World::new();
+    let World { directory, made, server } = world;
+    drop(server);
+    let proxied = ["--trusted-proxy", "127.0.0.0/8"];
+    let server = crate::Server::start(directory.path(), &proxied);
+    let world = World { directory, made, server };
+    let click = |agent: &str, address: &str| {
+        let headers = [("user-agent", agent), ("x-forwarded-for", address)];
+        let path = format!("/r/{}", world.made.links[0]);
+        let mut client = Client::connect(&world.server.address);
+        crate::token(&client.send("GET", &path, &headers, b"").expect("answered"))
+    };
+    // An hour after the click, so that nothing else is suspicious; the clock may be 5 minutes ahead.
+    let report = |click: &str, id: &str| {
+        let order = with(by_click(click, id), "occurred_at", time(120).into());
+        world.client().report(&order).json()
+    };
+    let own = click(fixture::MAKER_AGENT, "192.0.2.77").expect("credited");
+    let told = report(&own, "own");
+    assert_eq!(told["result"], "held", "{told}");
+    assert!(told["entry"].as_str().expect("text").contains("own_purchase"), "{told}");
+    let elsewhere = click(fixture::MAKER_AGENT, "198.51.100.7").expect("credited");
+    assert_eq!(report(&elsewhere, "elsewhere")["result"], "accepted");
+    // A bot gets no token. One that has a token of a person all the same earns nothing.
+    let bot = "Mozilla/5.0 (compatible; SomeBot/1.0)";
+    assert_eq!(click(bot, "198.51.100.7"), None);
+    let keyring = sponsorhub_app::keyring_file::read(world.directory.path()).expect("there");
+    let keys = sponsorhub_core::attribution::key_set::KeySet::new(&keyring);
+    let token = sponsorhub_core::attribution::click::ClickToken::verify(
+        &elsewhere,
+        &keys,
+        fixture::now(),
+        |_| i64::MAX,
+    );
+    let mut token = token.expect("ours").0;
+    token.agent =
+        sponsorhub_core::attribution::click::AgentFingerprint::new(keys.pepper(), bot.as_bytes());
+    let told = report(&token.sign(&keys), "bot");
+    assert_eq!((&told["result"], &told["reason"]), (&"rejected".into(), &"declared_bot".into()));
+}
+
+#[test]
 fn a_dry_run_verifies_and_appends_nothing() {
     let world = World::new();
     let before = world.entries();

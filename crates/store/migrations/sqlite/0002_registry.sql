@@ -84,6 +84,8 @@ CREATE TABLE links (
         CONSTRAINT links_number_has_32_bits CHECK (number BETWEEN 1 AND 4294967295),
     enrollment_id BLOB NOT NULL,
     destination TEXT NOT NULL,
+    -- Keyed hashes of network and browser of whoever made it: key id, 8 and 8 bytes.
+    maker BLOB CONSTRAINT links_maker_has_18_bytes CHECK (length(maker) = 18),
     created_at_ms INTEGER NOT NULL,
     revoked_at_ms INTEGER,
     PRIMARY KEY (campaign_no, number),
@@ -225,7 +227,7 @@ BEGIN SELECT raise(ABORT, 'api_keys_keep_their_secret'); END;
 CREATE TRIGGER links_are_revoked_only BEFORE UPDATE ON links
 WHEN new.campaign_no IS NOT old.campaign_no OR new.number IS NOT old.number
     OR new.enrollment_id IS NOT old.enrollment_id OR new.destination IS NOT old.destination
-    OR new.created_at_ms IS NOT old.created_at_ms
+    OR new.created_at_ms IS NOT old.created_at_ms OR new.maker IS NOT old.maker
     OR (old.revoked_at_ms IS NOT NULL AND new.revoked_at_ms IS NOT old.revoked_at_ms)
 BEGIN SELECT raise(ABORT, 'links_are_revoked_only'); END;
 CREATE TRIGGER links_stay BEFORE DELETE ON links

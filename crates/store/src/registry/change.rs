@@ -4,7 +4,7 @@ use std::fmt;
 
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
 
-use super::{ApiKey, Brand, NearMiss, PersonName, PromoCode, Wrapped};
+use super::{ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, Wrapped};
 
 /// Memory that a change takes beside its texts.
 const CHANGE_BYTES: usize = 256;
@@ -85,6 +85,8 @@ pub enum Change {
         enrollment: EnrollmentId,
         /// Where the link leads.
         destination: String,
+        /// Who makes it, where that is known.
+        maker: Option<Maker>,
         /// When, milliseconds.
         at: i64,
     },

@@ -7,7 +7,9 @@ use super::open::fault;
 use super::position::CampaignNo;
 use super::{near_misses, projections};
 use crate::error::StoreError;
-use crate::registry::{ApiKey, Brand, Change, PersonName, PromoCode, Recorded, Rule, Wrapped};
+use crate::registry::{
+    ApiKey, Brand, Change, Maker, PersonName, PromoCode, Recorded, Rule, Wrapped,
+};
 
 /// Why a change was not done.
 pub(super) enum Stop {
@@ -79,8 +81,9 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
             room.revoke((found, set), &[&key.0], *at, Rule::ApiKeyKnown)?;
         }
         Change::NoteKeyUses(uses) => room.note_key_uses(uses)?,
-        Change::IssueLink { campaign, enrollment, destination, at } => {
-            let number = room.issue_link(*campaign, *enrollment, destination, *at)?;
+        Change::IssueLink { campaign, enrollment, destination, maker, at } => {
+            let to = (destination.as_str(), *maker);
+            let number = room.issue_link(*campaign, *enrollment, to, *at)?;
             recorded = Recorded::Link { number };
         }
         Change::RevokeLink { campaign, number, at } => {
@@ -312,7 +315,7 @@ impl Room<'_> {
         &self,
         campaign: CampaignId,
         enrollment: EnrollmentId,
-        destination: &str,
+        (destination, maker): (&str, Option<Maker>),
         at: i64,
     ) -> Done<u32> {
         let no = self.campaign(campaign)?;
@@ -320,9 +323,10 @@ impl Room<'_> {
         let next = "SELECT ifnull(max(number), 0) + 1 FROM links WHERE campaign_no = ?1";
         let number = self.0.prepare_cached(next)?.query_row([no.0], |row| row.get(0))?;
         self.run(
-            "INSERT INTO links (campaign_no, number, enrollment_id, destination, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![no.0, number, enrollment.0, destination, at],
+            "INSERT INTO links
+                (campaign_no, number, enrollment_id, destination, maker, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![no.0, number, enrollment.0, destination, maker.map(Maker::to_bytes), at],
         )?;
         Ok(number)
     }

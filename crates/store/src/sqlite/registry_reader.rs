@@ -10,7 +10,7 @@ use super::position::unsigned;
 use super::reader::limited;
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, NearMiss, NearMissCount,
+    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker, NearMiss, NearMissCount,
     PersonName, PromoCode, RegistryReader, SecretHash, Wrapped,
 };
 
@@ -83,7 +83,7 @@ fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
 macro_rules! links {
     ($where:literal) => {
         concat!(
-            "SELECT number, enrollment_id, destination, l.created_at_ms, revoked_at_ms
+            "SELECT number, enrollment_id, destination, maker, l.created_at_ms, revoked_at_ms
              FROM links l JOIN campaigns c ON c.no = l.campaign_no WHERE ",
             $where
         )
@@ -95,8 +95,9 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
         number: row.get(0)?,
         enrollment: EnrollmentId(row.get(1)?),
         destination: row.get(2)?,
-        created_at: row.get(3)?,
-        revoked_at: row.get(4)?,
+        maker: row.get::<_, Option<[u8; 18]>>(3)?.map(Maker::from_bytes),
+        created_at: row.get(4)?,
+        revoked_at: row.get(5)?,
     })
 }
 

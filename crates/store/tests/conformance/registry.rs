@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_store::registry::{
-    ApiKey, Brand, NEAR_MISSES_MAX, NearMiss, PersonName, PromoCode, SecretHash, Wrapped,
+    ApiKey, Brand, Maker, NEAR_MISSES_MAX, NearMiss, PersonName, PromoCode, SecretHash, Wrapped,
 };
 use sponsorhub_store::{Change, Recorded, Rule, Store};
 
@@ -152,6 +152,7 @@ impl Dice {
                 campaign: self.campaign(),
                 enrollment: self.enrollment(),
                 destination: format!("https://shop.example/{}", self.word()),
+                maker: (at % 2 == 0).then_some(Maker { key_id: 7, network: [1; 8], agent: [2; 8] }),
                 at,
             },
             12 => Change::RevokeLink { campaign: self.campaign(), number: self.number(), at },
@@ -261,7 +262,7 @@ pub(crate) fn two_threads_never_get_one_link_number_or_one_name<B: Backend>(back
         for number in 0..100 {
             let (campaign, enrollment) = (campaign_id(1), enrollment_id(number % 3));
             let destination = "https://shop.example/".to_owned();
-            let issue = Change::IssueLink { campaign, enrollment, destination, at: T };
+            let issue = Change::IssueLink { campaign, enrollment, destination, maker: None, at: T };
             let Recorded::Link { number: link } = record(&store, issue) else {
                 panic!("a link is always issued");
             };

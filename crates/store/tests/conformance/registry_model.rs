@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::time::day_of;
 use sponsorhub_store::registry::{
-    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, NEAR_MISSES_MAX, NearMiss,
+    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker, NEAR_MISSES_MAX, NearMiss,
     NearMissCount, PromoCode,
 };
 use sponsorhub_store::{Change, Recorded, RegistryReader, Rule};
@@ -42,8 +42,8 @@ fn revoke(revoked_at: Option<&mut Option<i64>>, at: i64, unknown: Rule) -> Resul
 impl Model {
     pub(crate) fn record(&mut self, change: &Change) -> Recorded {
         let recorded = match change {
-            Change::IssueLink { campaign, enrollment, destination, at } => {
-                self.issue_link(*campaign, *enrollment, destination, *at)
+            Change::IssueLink { campaign, enrollment, destination, maker, at } => {
+                self.issue_link(*campaign, *enrollment, (destination, *maker), *at)
             }
             other => self.apply(other).map(|()| Recorded::Done),
         };
@@ -196,7 +196,7 @@ impl Model {
         &mut self,
         campaign: CampaignId,
         enrollment: EnrollmentId,
-        destination: &str,
+        (destination, maker): (&str, Option<Maker>),
         created_at: i64,
     ) -> Result<Recorded, Rule> {
         check(self.started.contains_key(&campaign), Rule::CampaignKnown)?;
@@ -204,7 +204,7 @@ impl Model {
         let links = self.links.entry(campaign).or_default();
         let number = u32::try_from(links.len() + 1).expect("few");
         let destination = destination.to_owned();
-        links.push(Link { number, enrollment, destination, created_at, revoked_at: None });
+        links.push(Link { number, enrollment, destination, maker, created_at, revoked_at: None });
         Ok(Recorded::Link { number })
     }
 

@@ -56,7 +56,13 @@ fn changes(campaign: CampaignId) -> Vec<Change> {
             revoked_at: None,
         }),
         Change::RevokeApiKey { key: KEY, at },
-        Change::IssueLink { campaign, enrollment, destination: text("https://a.example/"), at },
+        Change::IssueLink {
+            campaign,
+            enrollment,
+            destination: text("https://a.example/"),
+            maker: None,
+            at,
+        },
         Change::RevokeLink { campaign, number: 1, at },
         Change::NameLink { slug: text("anna"), campaign, number: 1, at },
         Change::IssuePromoCode(PromoCode {
@@ -139,7 +145,7 @@ fn raw_sql_cannot_change_what_the_registry_promised() {
         ("links_are_revoked_only", "UPDATE links SET revoked_at_ms = NULL"),
         ("links_are_revoked_only", "DELETE FROM links"),
         ("links_are_consecutive", "REPLACE INTO links SELECT * FROM links"),
-        ("links_are_consecutive", "INSERT INTO links VALUES (1, 3, x'00', '', 0, NULL)"),
+        ("links_are_consecutive", "INSERT INTO links VALUES (1, 3, x'00', '', NULL, 0, NULL)"),
         ("slugs_never_change", "UPDATE slugs SET link_number = 2"),
         ("slugs_never_change", "DELETE FROM slugs"),
         ("slugs_never_change", "REPLACE INTO slugs VALUES ('anna', zeroblob(16), 1, 0)"),

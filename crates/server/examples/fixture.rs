@@ -88,7 +88,7 @@ pub(crate) fn open(directory: &Path, keyring: &Keyring, at: i64) -> SqliteStore 
     SqliteStore::open(directory, options, move || at).expect("the store opens")
 }
 
-fn record(store: &dyn Store, change: Change) -> Recorded {
+pub(crate) fn record(store: &dyn Store, change: Change) -> Recorded {
     let recorded = store.record_and_wait(change).expect("room").expect("a commit");
     assert!(!matches!(recorded, Recorded::Conflict { .. }), "{recorded:?}");
     recorded
@@ -248,19 +248,29 @@ fn creator(
 
 /// Pauses the campaign, in a directory that no server has open.
 pub(crate) fn pause(directory: &Path, made: &Fixture) {
+    command(directory, made.campaign, now() - 60_000, |draft| {
+        draft.pause(StateCause::Brand).expect("live");
+    });
+}
+
+/// Commands a campaign at a time, in a directory that no server has open.
+pub(crate) fn command(
+    directory: &Path,
+    campaign: CampaignId,
+    at: i64,
+    change: impl FnOnce(&mut Draft),
+) {
     let store = open(directory, &keyring(directory, now()), now());
     let mut state: Option<Campaign> = None;
-    for bytes in
-        store.reader().expect("reads").entries(made.campaign, 1, usize::MAX).expect("reads")
-    {
+    for bytes in store.reader().expect("reads").entries(campaign, 1, usize::MAX).expect("reads") {
         let entry = Entry::decode(&bytes).expect("canonical");
         match &mut state {
             None => state = Some(Campaign::open(&entry).expect("opens")),
             Some(state) => drop(state.apply(&entry).expect("follows")),
         }
     }
-    let mut draft = Draft::on(&state.expect("entries"), now() - 60_000);
-    draft.pause(StateCause::Brand).expect("live");
+    let mut draft = Draft::on(&state.expect("entries"), at);
+    change(&mut draft);
     submit(&store, draft);
 }
 

@@ -12,6 +12,8 @@ mod keys;
 
 mod net;
 
+mod patience;
+
 mod problem;
 
 mod routes;

@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use crate::patience::Patience;
+
 /// Who answers.
 #[derive(Clone)]
 pub(crate) struct Routes {
@@ -36,13 +38,15 @@ pub(crate) struct Connections {
     pub(crate) most: usize,
     /// How long the headers of a request may take, also the first, seconds.
     pub(crate) header_seconds: u64,
+    /// How long the other end may take nothing of an answer, seconds.
+    pub(crate) write_seconds: u64,
     /// How long requests under way may take at the end, seconds.
     pub(crate) end_seconds: u64,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { most: 10_000, header_seconds: 10, end_seconds: 20 }
+        Self { most: 10_000, header_seconds: 10, write_seconds: 10, end_seconds: 20 }
     }
 }
 
@@ -58,6 +62,7 @@ pub(crate) async fn serve(
         .header_read_timeout(Duration::from_secs(connections.header_seconds))
         .max_headers(64)
         .max_buf_size(64 << 10);
+    let patience = Patience::new(Duration::from_secs(connections.write_seconds));
     let permits = Arc::new(Semaphore::new(connections.most));
     let graceful = GracefulShutdown::new();
     let mut tasks = tokio::task::JoinSet::new();
@@ -72,7 +77,7 @@ pub(crate) async fn serve(
         let routes = routes.clone();
         let service =
             hyper::service::service_fn(move |request| answer(routes.clone(), request, peer.ip()));
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = http.serve_connection(TokioIo::new(patience.with(stream)), service);
         let connection = graceful.watch(connection);
         tasks.spawn(async move {
             // The other end broke off, was too slow, or spoke no HTTP: nobody is left to be told.

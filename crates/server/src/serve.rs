@@ -14,6 +14,7 @@ use sponsorhub_core::attribution::keys::Keyring;
 use sponsorhub_store::sqlite::StepReport;
 use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteStore, Store};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::background::{Background, Noted};
 use crate::config::{Config, ServeArguments};
@@ -125,28 +126,22 @@ async fn serve(config: &Config, shared: Shared) -> Result<()> {
     let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     let _control = control::listen(&config.data_dir, shared.clone())?;
+    let stop = stop()?;
     tracing::info!("listening on http://{address}");
-    net::serve(listener, routes::routes(shared), Connections::default(), stop()).await;
+    net::serve(listener, routes::routes(shared), Connections::default(), stop).await;
     Ok(())
 }
 
-/// Done when the operator asks to stop.
-async fn stop() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                tokio::select! {
-                    _ = interrupted => {}
-                    _ = terminated.recv() => {}
-                }
-            }
-            Err(_) => drop(interrupted.await),
+/// Done when the operator asks to stop. Heard from now on, and not from the first wait on: whoever was
+/// told the address may ask at once.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    drop(interrupted.await);
-    tracing::info!("stopping: no new connections; requests under way are answered");
+        tracing::info!("stopping: no new connections; requests under way are answered");
+    })
 }

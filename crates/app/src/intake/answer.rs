@@ -1,5 +1,6 @@
 //! From the writer's outcome to what the shop is told.
 
+use sponsorhub_core::conversion::Event;
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::kind::Body;
@@ -97,6 +98,7 @@ impl Intaker {
     }
 
     /// What would become of an event, as far as its own key and the newest state known here tell.
+    /// Of one that is there already: what its repetition would be told.
     ///
     /// # Errors
     /// [`IntakeError`] as the writer would refuse it.
@@ -105,6 +107,11 @@ impl Intaker {
         let campaign = pending.campaign;
         let known = self.with_reader(|reader| reader.find_by_key(campaign, pending.key))?;
         if let Some(seq) = known {
+            let (_, entry) = self.entry(campaign, seq)?;
+            let first = Event::of(&entry.body);
+            if first.is_some_and(|first| first.fingerprint == pending.fingerprint) {
+                return Ok(verdict_of(&entry.body));
+            }
             return Err(IntakeError::Conflict { campaign, seq });
         }
         let Some(view) = self.catalog.campaign(campaign)? else {
@@ -158,28 +165,42 @@ impl Intaker {
         Ok(keys.receipts.checkpoint(campaign, tree.size, tree.root))
     }
 
-    /// What was answered to the first delivery, read from its entry.
-    fn duplicate(&self, campaign: CampaignId, seq: Seq) -> Result<Answer, StoreError> {
+    /// An entry of an event, as bytes and read.
+    fn entry(&self, campaign: CampaignId, seq: Seq) -> Result<(Vec<u8>, Entry), StoreError> {
         let bytes = self.with_reader(|reader| reader.entry(campaign, seq))?.unwrap_or_default();
-        let entry = Entry::decode(&bytes);
-        let entry = entry.map_err(|error| {
+        let entry = Entry::decode(&bytes).map_err(|error| {
             StoreError::Corrupt(format!("campaign {campaign}, entry {seq}: {error}"))
         })?;
-        let (result, reason) = match entry.body {
-            Body::ConversionHeld(_) => (Verdict::Held, None),
-            Body::ConversionRejected(rejected) => (Verdict::Rejected(""), Some(rejected.reason)),
-            Body::ConversionReversed(_) => (Verdict::Reversed, None),
-            _ => (Verdict::Accepted, None),
+        Ok((bytes, entry))
+    }
+
+    /// What was answered to the first delivery, read from its entry.
+    fn duplicate(&self, campaign: CampaignId, seq: Seq) -> Result<Answer, StoreError> {
+        let (bytes, entry) = self.entry(campaign, seq)?;
+        let result = verdict_of(&entry.body).name().to_owned();
+        let reason = match entry.body {
+            Body::ConversionRejected(rejected) => Some(rejected.reason),
+            _ => None,
         };
         Ok(Answer {
             campaign,
             seq,
             leaf: leaf_hash(&bytes),
-            result: result.name().to_owned(),
+            result,
             reason,
             is_duplicate: true,
             entry: bytes,
         })
+    }
+}
+
+/// What became of the event in an entry; a reason is told beside it.
+fn verdict_of(body: &Body) -> Verdict {
+    match body {
+        Body::ConversionHeld(_) => Verdict::Held,
+        Body::ConversionRejected(_) => Verdict::Rejected(""),
+        Body::ConversionReversed(_) => Verdict::Reversed,
+        _ => Verdict::Accepted,
     }
 }
 

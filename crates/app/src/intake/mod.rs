@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sponsorhub_core::attribution::click::NetworkFingerprint;
 use sponsorhub_core::conversion::Membership;
-use sponsorhub_core::ids::{BrandId, CampaignId, CompositeKey, Seq};
+use sponsorhub_core::ids::{BrandId, CampaignId, CompositeKey, Fingerprint, Seq};
 use sponsorhub_core::verification::Refused;
 use sponsorhub_store::{Intake, Reader, Store, StoreError};
 
@@ -105,6 +105,7 @@ pub struct Submitted {
 pub struct Pending {
     pub(crate) campaign: CampaignId,
     pub(crate) key: CompositeKey,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) verdict: Verdict,
     pub(crate) by_code: bool,
     pub(crate) forms: prepare::Forms,

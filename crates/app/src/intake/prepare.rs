@@ -52,6 +52,14 @@ pub(super) struct Artifact {
     is_declared_bot: bool,
 }
 
+impl Artifact {
+    /// Whether a promo code credits an order of this time, as of the newest state known here.
+    fn is_valid(&self, occurred_at: i64, now: i64) -> bool {
+        let gate = &self.view.gate;
+        gate.check_conversion(self.membership, occurred_at.min(now), now).is_ok()
+    }
+}
+
 impl Intaker {
     /// Reads and judges a report that came at `now`, milliseconds.
     ///
@@ -77,7 +85,8 @@ impl Intaker {
         else {
             unreachable!("the caller has looked");
         };
-        let artifact = self.artifact(who, click.as_deref(), code.as_deref(), now)?;
+        let (click, code) = (click.as_deref(), code.as_deref());
+        let artifact = self.artifact(who, (click, code), request.occurred_at, now)?;
         let (view, source) = (&artifact.view, artifact.source);
         let credit = Credit { source, membership: artifact.membership };
         let what = (event_type.as_str(), *amount, *currency);
@@ -127,8 +136,17 @@ impl Intaker {
             _ => Check::Conversion(artifact.membership, decision.click_at),
         };
         let network = artifact.network;
-        let pending =
-            Pending { campaign, key: taken.key, verdict, by_code, forms, check, network, now };
+        let pending = Pending {
+            campaign,
+            key: taken.key,
+            fingerprint: taken.fingerprint,
+            verdict,
+            by_code,
+            forms,
+            check,
+            network,
+            now,
+        };
         Ok(Submitted { intake, pending })
     }
 
@@ -162,17 +180,20 @@ impl Intaker {
         }
     }
 
-    /// The artifact that credits somebody: a valid code before a click.
+    /// The artifact that credits somebody: a code that is valid at the time of the order before a
+    /// click.
     fn artifact(
         &self,
         who: Reporter,
-        click: Option<&str>,
-        code: Option<&str>,
+        (click, code): (Option<&str>, Option<&str>),
+        occurred_at: i64,
         now: i64,
     ) -> Result<Artifact, IntakeError> {
         let by_code = code.map(|code| self.by_code(who, code)).transpose()?.flatten();
         let by_click = click.map(|click| self.by_click(who, click, now)).transpose()?;
         match (by_code, by_click) {
+            // The creator of the click earned the order, whatever the buyer typed beside it.
+            (Some(code), Some(Ok(click))) if !code.is_valid(occurred_at, now) => Ok(click),
             (Some(mut code), Some(Ok(click))) => {
                 // The code wins and the click is recorded beside it.
                 code.text = format!("{} {}", code.text, click.text);

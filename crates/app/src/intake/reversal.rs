@@ -69,6 +69,7 @@ impl Intaker {
         let pending = Pending {
             campaign,
             key,
+            fingerprint,
             verdict: Verdict::Reversed,
             by_code: false,
             forms,

@@ -130,6 +130,11 @@ impl<'a> Fields<'a> {
             if let Some(name) = ours(TWICE) {
                 return refused("field_twice", name, "send the field once");
             }
+            // Words about the syntax name a place. Words about a value repeat the value, which may be
+            // anything; ours are kept, so they must not.
+            if error.is_data() {
+                return malformed("send one JSON object, and no other value");
+            }
             malformed(format!("send one JSON object; {words}"))
         })
     }

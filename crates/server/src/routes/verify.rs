@@ -209,6 +209,12 @@ pub(super) async fn read(shared: &Shared, body: Body, most: usize) -> Result<Byt
     }
 }
 
+/// Whether a text can be the name of a field. What a shop sends in the place of one is told back to it
+/// and not kept: it may be anything.
+fn is_name(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 /// Counts and notes why a report was refused, and says it.
 pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Problem {
     let (problem, campaign) = match error {
@@ -229,7 +235,7 @@ pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Pro
         brand: key.brand,
         at: shared.clock.now(),
         code: problem.code.clone(),
-        field: problem.field.clone(),
+        field: problem.field.clone().filter(|field| is_name(field)),
         campaign,
         detail: problem.detail.clone(),
     });

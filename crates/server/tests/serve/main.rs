@@ -3,13 +3,23 @@
 #[path = "../../examples/fixture.rs"]
 mod fixture;
 
+mod artifacts;
+
+mod batch;
+
+mod bodies;
+
 mod client;
+
+mod clicks;
 
 mod crash;
 
 mod input;
 
 mod keys;
+
+mod privacy;
 
 mod queue;
 
@@ -18,6 +28,8 @@ mod receipts;
 mod server;
 
 mod slow;
+
+mod unread;
 
 mod visits;
 

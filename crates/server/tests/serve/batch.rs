@@ -1,0 +1,223 @@
+//! `POST /v/batch`: limits, order, and lines that do not disturb each other.
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use signed_note::{Note, StandardVerifier, VerifierList};
+use sponsorhub_store::{Reader, open_read_only};
+use tlog_tiles::checkpoint::Checkpoint;
+use tlog_tiles::tlog;
+
+use crate::client::{Answer, Client};
+use crate::{World, fixture, order, time, with};
+
+fn send(client: &mut Client, lines: &[String]) -> Answer {
+    client.send("POST", "/v/batch", &[], lines.join("\n").as_bytes()).expect("answered")
+}
+
+fn told(answer: &Answer) -> Vec<Value> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+    let text = answer.text();
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON in each line")).collect()
+}
+
+#[test]
+fn inv_5_a_batch_beyond_its_limits_is_refused_whole() {
+    let world = World::new();
+    let before = world.entries();
+    let line = order(&world.made.codes[0], "ORDER").to_string();
+    let lines = |count: u32| -> Vec<String> {
+        (0..count).map(|n| line.replace("ORDER", &n.to_string())).collect()
+    };
+    let refused = |body: &str| {
+        let answer =
+            world.client().send("POST", "/v/batch", &[], body.as_bytes()).expect("answered");
+        (answer.status, answer.code())
+    };
+    let batch_lines = (400, "batch_lines".to_owned());
+    assert_eq!(refused(&lines(10_001).join("\n")), batch_lines);
+    assert_eq!(refused(""), batch_lines);
+    assert_eq!(refused("\n \n\r\n"), batch_lines);
+    let large = format!("{line}\n{}", " ".repeat(8 << 20));
+    assert_eq!(refused(&large), (413, "body_too_large".to_owned()));
+    let mut stranger = Client::connect(&world.server.address);
+    assert_eq!(send(&mut stranger, &lines(2)).code(), "api_key_missing");
+    assert_eq!(world.entries(), before, "INV-5: nothing was recorded");
+    let all = told(&send(&mut world.client(), &lines(10_000)));
+    assert_eq!(all.len(), 10_001);
+    assert!(all[..10_000].iter().all(|line| line["duplicate"] == false), "no key was used up");
+    // In the order in which they were sent.
+    assert!(all[..10_000].windows(2).all(|two| two[0]["seq"].as_u64() < two[1]["seq"].as_u64()));
+}
+
+#[test]
+fn each_line_of_a_batch_stands_for_itself() {
+    let world = World::new();
+    let code = &world.made.codes[0];
+    let before = world.entries();
+    let dry = with(order(code, "dry"), "dry_run", true.into());
+    let reversal = |id: &str, reverses: &str, amount: Value| {
+        let reversal = json!({
+            "source": "shop", "external_id": id, "type": "reversal", "reverses": reverses,
+            "occurred_at": time(0), "currency": "USD",
+        });
+        with(reversal, "amount", amount).to_string()
+    };
+    let lines = [
+        order(code, "a").to_string(),
+        "not JSON".to_owned(),
+        with(order(code, "a"), "amount", 1.into()).to_string(),
+        dry.to_string(),
+        with(dry.clone(), "code", "NOBODY-12345".into()).to_string(),
+        reversal("r-1", "a", 2_000.into()),
+        reversal("r-2", "a", 3_001.into()),
+        reversal("r-2", "a", 3_000.into()),
+        reversal("r-3", "a", Value::Null),
+        reversal("r-1", "a", 2_000.into()),
+        reversal("r-4", "never", Value::Null),
+        order(code, "b").to_string(),
+        order(code, "b").to_string(),
+    ];
+    let told = told(&send(&mut world.client(), &lines));
+    let said: Vec<String> = told[..lines.len()]
+        .iter()
+        .map(|line| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let repeated = if line["duplicate"] == true { " again" } else { "" };
+            text(&line["result"]) + repeated + &text(&line["problem"]["code"])
+        })
+        .collect();
+    let expected = [
+        "accepted",
+        "json_malformed",
+        "duplicate_with_other_content",
+        "accepted",
+        "code_not_valid",
+        "reversed",
+        // More than what is left (INV-8): refused, so the same id may take back less.
+        "field_invalid",
+        "reversed",
+        "reverses_taken_back_already",
+        "reversed again",
+        "reverses_unknown",
+        "accepted",
+        "accepted again",
+    ];
+    assert_eq!(said, expected, "{told:#?}");
+    assert_eq!(told[3]["dry_run"], true);
+    assert_eq!(told[9]["seq"], told[5]["seq"]);
+    assert_eq!(world.entries(), before + 4, "two orders and two reversals");
+    let alone = dry.to_string();
+    let told = self::told(&send(&mut world.client(), &[alone]));
+    assert_eq!(told.last().expect("a last line")["checkpoints"], json!([]), "nothing to sign for");
+    assert_eq!(world.entries(), before + 4, "a dry run appends nothing");
+}
+
+#[test]
+fn a_signature_is_over_the_whole_batch() {
+    use data_encoding::HEXLOWER;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let world = World::of(&fixture::Plan { needs_signature: true, ..fixture::plan(1) });
+    let secret = world.made.signing_secret.clone().expect("it asks for signatures");
+    let lines = |last: &str| {
+        let lines = ["a", last].map(|id| order(&world.made.codes[0], id).to_string());
+        lines.join("\n")
+    };
+    let seconds = fixture::now() / 1_000;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
+    mac.update(format!("{seconds}.{}", lines("b")).as_bytes());
+    let header = format!("t={seconds},v1={}", HEXLOWER.encode(&mac.finalize().into_bytes()));
+    let send = |body: &str| {
+        let headers = [("sponsorhub-signature", header.as_str())];
+        world.client().send("POST", "/v/batch", &headers, body.as_bytes()).expect("answered")
+    };
+    let before = world.entries();
+    assert_eq!(send(&lines("c")).code(), "signature_wrong");
+    assert_eq!(world.entries(), before, "INV-5: nothing was recorded");
+    assert_eq!(told(&send(&lines("b"))).len(), 3);
+}
+
+/// RFC 6962, section 2.1, as it is written there.
+fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
+    match leaves {
+        [] => Sha256::digest(b"").into(),
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            let node = [&[1][..], &root(left), &root(right)].concat();
+            Sha256::digest(&node).into()
+        }
+    }
+}
+
+/// Size and root of a checkpoint, as two implementations of somebody else's read it.
+fn read_by_others(note: &str, vkey: &str) -> (u64, [u8; 32]) {
+    let note = Note::from_bytes(note.as_bytes()).expect("a signed note");
+    let verifier = StandardVerifier::new(vkey).expect("a verifier key");
+    let list = VerifierList::new(vec![Box::new(verifier)]);
+    let (verified, _) = note.verify(&list).expect("verifies");
+    assert_eq!(verified.len(), 1);
+    let checkpoint = Checkpoint::from_bytes(note.text()).expect("a checkpoint");
+    (checkpoint.size(), checkpoint.hash().0)
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
+#[test]
+fn inv_14_the_checkpoint_of_a_batch_is_the_root_over_the_ledger_as_others_compute_it() {
+    let world = World::new();
+    let code = &world.made.codes[0];
+    let lines: Vec<_> = (0..300).map(|n| order(code, &format!("c-{n}")).to_string()).collect();
+    let mut client = world.client();
+    // Fresh, and repeated: both times the checkpoint covers every line.
+    for _ in 0..2 {
+        let told = told(&send(&mut client, &lines));
+        let checkpoint = &told[lines.len()]["checkpoints"][0];
+        let (size, signed) =
+            read_by_others(text(checkpoint, "checkpoint"), text(checkpoint, "log_key"));
+        let mut reader = open_read_only(world.directory.path()).expect("opens");
+        let reader: &mut dyn Reader = &mut reader;
+        let limit = usize::try_from(size).expect("small");
+        let entries = reader.entries(world.made.campaign, 1, limit).expect("reads");
+        let leaves: Vec<_> = entries.iter().map(|entry| tlog::record_hash(entry).0).collect();
+        assert_eq!(signed, root(&leaves), "INV-14");
+        for line in &told[..lines.len()] {
+            let place = usize::try_from(line["seq"].as_u64().expect("a position")).expect("small");
+            let leaf = sponsorhub_core::merkle::Hash(leaves[place - 1]).to_string();
+            assert_eq!(line["leaf"], leaf, "the line's leaf is that of its entry");
+        }
+    }
+}
+
+#[test]
+fn inv_14_a_receipt_and_that_of_its_repetition_are_verified_by_libraries_of_others() {
+    let world = World::new();
+    let code = &world.made.codes[0];
+    let fill: Vec<_> = (0..270).map(|n| order(code, &format!("f-{n}")).to_string()).collect();
+    let body = order(code, "receipt");
+    let mut client = world.client();
+    let first = client.report(&body).json();
+    let check = |told: &Value| {
+        let receipt = text(told, "receipt");
+        let (head, note) = receipt.split_once("\n\n").expect("a checkpoint");
+        let (size, root) = read_by_others(note, text(told, "log_key"));
+        let mut lines = head.lines().skip(1);
+        let index = lines.next().and_then(|line| line.strip_prefix("index ")).expect("an index");
+        let proof: tlog::RecordProof = lines
+            .map(|line| BASE64.decode(line.as_bytes()).expect("base64"))
+            .map(|hash| tlog::Hash(hash.try_into().expect("32 bytes")))
+            .collect();
+        let leaf = tlog::record_hash(text(told, "entry").as_bytes());
+        let index = index.parse().expect("a number");
+        tlog::check_record(&proof, size, tlog::Hash(root), index, leaf).expect("they agree");
+        size
+    };
+    let size = check(&first);
+    send(&mut client, &fill);
+    let again = client.report(&body).json();
+    assert_eq!((&again["duplicate"], &again["entry"]), (&true.into(), &first["entry"]));
+    assert!(check(&again) >= size);
+}

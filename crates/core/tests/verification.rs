@@ -131,6 +131,15 @@ fn what_is_no_object_or_says_something_twice_is_refused() {
     assert_eq!(bytes.code, "json_malformed");
 }
 
+#[test]
+fn what_is_wrong_is_said_without_repeating_what_was_sent() {
+    for body in ["\"jane@example.com\"", "[\"jane@example.com\"]", "\"jane@example.com"] {
+        let Refused { code, fix, .. } = Request::parse(body.as_bytes()).expect_err(body);
+        assert_eq!(code, "json_malformed");
+        assert!(!fix.contains("jane"), "{fix}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_answered_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -43,6 +43,10 @@ fn whose(made: &Fixture, creator: usize) -> (CampaignId, EnrollmentId) {
     (made.campaign, made.enrollments[creator])
 }
 
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
 fn keys_of(directory: &Path) -> KeySet {
     KeySet::new(&keyring_file::read(directory).expect("there"))
 }
@@ -350,15 +354,17 @@ fn a_code_that_is_not_valid_does_not_take_the_order_from_a_click_that_is() {
         assert_eq!(answer.status, 200, "{id}: {}", answer.text());
         let told = answer.json();
         assert_eq!(told["result"], "accepted", "{told}");
-        assert!(
-            told["entry"].as_str().expect("text").contains(&first),
-            "the click's creator earns"
-        );
+        assert!(text(&told, "entry").contains(&first), "the click's creator earns");
     }
     // A valid code beats the click, and the entry names both.
     let token = click(&keys, whose(&world.made, 1), now() - 3 * HOUR);
     let both = with(by_click(&token, "both"), "code", world.made.codes[0].clone().into());
     let told = world.client().report(&both).json();
-    let entry = told["entry"].as_str().expect("text");
-    assert!(entry.contains(&first) && entry.contains("code_") && entry.contains("clk_"), "{entry}");
+    let entry: Value = serde_json::from_str(text(&told, "entry")).expect("JSON");
+    assert_eq!(entry["enrollment"], json!(first), "{entry}");
+    let artifact = text(&entry["body"], "artifact");
+    let (code, click) = artifact.split_once(' ').expect("both are named");
+    let (ours, _) = ClickToken::verify(&token, &keys, now(), |_| i64::MAX).expect("ours");
+    assert!(code.starts_with("code_"), "{artifact}");
+    assert_eq!(click, ours.click.to_string());
 }

@@ -154,8 +154,8 @@ fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
 /// Size and root of a checkpoint, as two implementations of somebody else's read it.
 fn read_by_others(note: &str, vkey: &str) -> (u64, [u8; 32]) {
     let note = Note::from_bytes(note.as_bytes()).expect("a signed note");
-    let verifier = StandardVerifier::new(vkey).expect("a verifier key");
-    let list = VerifierList::new(vec![Box::new(verifier)]);
+    let theirs = StandardVerifier::new(vkey).expect("a verifier key");
+    let list = VerifierList::new(vec![Box::new(theirs)]);
     let (verified, _) = note.verify(&list).expect("verifies");
     assert_eq!(verified.len(), 1);
     let checkpoint = Checkpoint::from_bytes(note.text()).expect("a checkpoint");

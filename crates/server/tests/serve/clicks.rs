@@ -110,7 +110,6 @@ fn a_name_that_no_link_can_have_is_the_same_page_whatever_its_bytes() {
         "%".to_owned(),
         format!("{link}%0d%0aset-cookie:%20x"),
         format!("{}/", world.made.slug),
-        world.made.slug.to_uppercase(),
         "x".repeat(10_000),
         "https://evil.example/".to_owned(),
         "..%2fhealthz".to_owned(),

@@ -111,7 +111,7 @@ impl Judge {
                         let pending = self.judge(connection, event, now);
                         judged.push(pending.map_err(|error| (error, Some(event.campaign)))?);
                         if let Some(lot) = self.batch.close_full() {
-                            self.hand_over(lot, insert)?;
+                            self.hand_over(&lot, insert)?;
                         }
                     }
                     judged
@@ -128,7 +128,7 @@ impl Judge {
             pending.push(judged);
         }
         if let Some(lot) = self.batch.close() {
-            self.hand_over(lot, insert)?;
+            self.hand_over(&lot, insert)?;
         }
         Ok(pending)
     }
@@ -136,10 +136,10 @@ impl Judge {
     /// Hands over a lot, then hashes it: where another thread inserts, both go on at once.
     fn hand_over(
         &mut self,
-        lot: Arc<Lot>,
+        lot: &Arc<Lot>,
         insert: &mut dyn FnMut(Arc<Lot>) -> Result<(), StoreError>,
     ) -> Result<(), Blamed> {
-        insert(Arc::clone(&lot)).map_err(|error| (error, None))?;
+        insert(Arc::clone(lot)).map_err(|error| (error, None))?;
         self.leaves.extend(lot.leaves());
         let same = |a: &usize, b: &usize| lot.entry(*a).campaign == lot.entry(*b).campaign;
         for run in lot.in_order().chunk_by(same) {

@@ -163,7 +163,9 @@ impl Catalog {
     /// # Errors
     /// [`StoreError`]: the store could not be read; everything stays as it was.
     pub fn refresh(&self) -> Result<(), StoreError> {
-        let version = self.readers().registry.version()?;
+        // Held to the end: whoever loads something meanwhile would put back what is let go.
+        let mut readers = self.readers();
+        let version = readers.registry.version()?;
         let mut known = self.version.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != version {
             *known = version;
@@ -174,14 +176,13 @@ impl Catalog {
             self.campaigns.clear();
         }
         drop(known);
-        // Listed first, so that nobody waits for a cache while the store is read.
         let known = std::cell::RefCell::new(Vec::new());
         self.campaigns.retain(|id, view| {
             known.borrow_mut().push((*id, view.as_ref().map(|view| view.command_seq)));
             true
         });
         for (id, command_seq) in known.into_inner() {
-            let head = self.readers().ledger.head(id)?;
+            let head = readers.ledger.head(id)?;
             if head.map(|head| head.command_seq) != command_seq {
                 self.campaigns.remove(&id);
             }
@@ -203,7 +204,10 @@ impl Catalog {
         if let Some(known) = cache.get(key) {
             return Ok(known);
         }
-        let loaded = load(&mut self.readers())?;
+        // Read and kept under one lock, which a refresh takes too: nothing that was read before a
+        // change can be kept after the change was noticed.
+        let mut readers = self.readers();
+        let loaded = load(&mut readers)?;
         cache.insert(key.clone(), loaded.clone());
         Ok(loaded)
     }

@@ -97,7 +97,7 @@ pub fn make(
         return Err(KeyringFileError::DatabaseWithout(directory.to_owned()));
     }
     let file = |source| KeyringFileError::File { path: path.clone(), source };
-    std::fs::create_dir_all(directory).map_err(file)?;
+    make_directory(directory).map_err(file)?;
     let (id, secret) = (KeyringId(random(chance)), Secret(random(chance)));
     let keyring = Keyring::make(id, mode, secret, now);
     write(directory, &keyring)?;
@@ -119,6 +119,15 @@ pub fn write(directory: &Path, keyring: &Keyring) -> Result<(), KeyringFileError
         File::open(directory)?.sync_all()
     };
     write().map_err(|source| KeyringFileError::File { path: path.clone(), source })
+}
+
+/// A data directory is its owner's alone; one that is there stays as it is.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
 }
 
 #[cfg(unix)]

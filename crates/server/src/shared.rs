@@ -10,6 +10,7 @@ use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::ports::Clock;
 use sponsorhub_app::redirect::Redirects;
 use sponsorhub_store::{ClickLog, Store};
+use tokio::sync::Semaphore;
 
 use crate::background::Noted;
 use crate::telemetry::Figures;
@@ -29,7 +30,12 @@ pub(crate) struct Parts {
     pub(crate) noted: Noted,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
+    /// Batches that may be in memory at once; more wait with their bodies unread.
+    pub(crate) batches: Semaphore,
 }
+
+/// Batches in memory at once.
+pub(crate) const BATCHES: usize = 16;
 
 /// How much of a request is taken.
 #[derive(Clone, Copy, Debug)]

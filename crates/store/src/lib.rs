@@ -17,9 +17,8 @@
 //!   ledgers of other campaigns go on, also those of the same commit.
 //! - **Snapshots.** A read sees one moment. Projections (balances, heads, sums of reversals) are
 //!   of the same moment as the entries.
-//! - **Append-only.** Entries, keys, filters and tiles are never changed or removed, and the
-//!   database itself refuses to (INV-7). One gap on SQLite: a tool that does not turn on
-//!   `recursive_triggers` can REPLACE a recorded key; the audit finds a key that is missing.
+//! - **Append-only.** Entries with their keys, filters and tiles are never changed or removed, and
+//!   the database itself refuses to (INV-7).
 //!
 //! Nothing is promised across campaigns. The store judges events by the rules of the core
 //! on the state at the moment of the append, since only the writer knows

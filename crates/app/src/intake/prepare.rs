@@ -21,6 +21,10 @@ use super::{Check, IntakeError, Intaker, Pending, Reporter, Submitted, Verdict};
 use crate::catalog::CampaignView;
 use crate::ports::random;
 
+/// A hold ends this much early, milliseconds: it may not end later than the terms allow after the
+/// entry's time, which is the writer's, and the clock may be set back in between.
+const CLOCK_BACK_MS: i64 = 60_000;
+
 /// What becomes of a report before the writer is asked.
 #[derive(Debug)]
 pub enum Ready {
@@ -109,7 +113,7 @@ impl Intaker {
         let body = match &verdict {
             Verdict::Accepted => Body::from(ConversionAccepted(taken.clone())),
             Verdict::Held => Body::from(ConversionHeld {
-                deadline: plus_days(now, hold_days),
+                deadline: plus_days(now, hold_days).saturating_sub(CLOCK_BACK_MS),
                 taken: taken.clone(),
             }),
             Verdict::Rejected(reason) => Body::from(ConversionRejected {

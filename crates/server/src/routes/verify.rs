@@ -16,6 +16,7 @@ use sponsorhub_store::registry::{ApiKey, NearMiss};
 use sponsorhub_store::{Outcome, StoreError};
 use tokio::sync::oneshot;
 
+use super::verify_batch::looks_like_reversal;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::signature;
@@ -60,7 +61,13 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
     check_signature(shared, &key, headers, &body)?;
     let who = Reporter { brand: key.brand };
     let now = shared.clock.now();
-    let ready = shared.intaker.prepare(who, &body, now);
+    let prepare = || shared.intaker.prepare(who, &body, now);
+    let ready = if looks_like_reversal(&body) {
+        // It reads the ledger, so it must not hold up those who only compute.
+        tokio::task::block_in_place(prepare)
+    } else {
+        prepare()
+    };
     let submitted = match ready.map_err(|error| refused(shared, &key, &error))? {
         Ready::Submit(submitted) => *submitted,
         Ready::DryRun(submitted) => return dry(shared, &key, &submitted),
@@ -97,7 +104,7 @@ fn told(shared: &Shared, proven: &Proven) -> Response {
 
 /// What would have become of a report, as far as that can be told without the writer.
 fn dry(shared: &Shared, key: &ApiKey, submitted: &Submitted) -> Result<Response, Problem> {
-    let verdict = shared.intaker.would_be(submitted);
+    let verdict = tokio::task::block_in_place(|| shared.intaker.would_be(submitted));
     let verdict = verdict.map_err(|error| refused(shared, key, &error))?;
     let campaign = submitted.intake.campaign().to_string();
     Ok(Json(ToldDry { result: verdict.name(), dry_run: true, campaign }).into_response())

@@ -54,6 +54,7 @@ struct Batch<'a> {
 
 async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
     let key = authenticate(shared, headers)?;
+    let _place = shared.batches.acquire().await.map_err(|_| Problem::busy())?;
     let body = read(shared, body, shared.limits.batch_bytes).await?;
     check_signature(shared, &key, headers, &body)?;
     let lines = split(&body, shared.limits.batch_lines)?;
@@ -70,8 +71,11 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
     for line in lines {
         if looks_like_reversal(line) {
             batch.hand_in().await?;
+            // It reads the ledger.
+            tokio::task::block_in_place(|| batch.take(line, now));
+        } else {
+            batch.take(line, now);
         }
-        batch.take(line, now);
     }
     batch.hand_in().await?;
     batch.finish()
@@ -88,7 +92,7 @@ fn split(body: &Bytes, most: usize) -> Result<Vec<&[u8]>, Problem> {
 }
 
 /// Whether a line must wait for those before it. One that only looks so costs a commit.
-fn looks_like_reversal(line: &[u8]) -> bool {
+pub(super) fn looks_like_reversal(line: &[u8]) -> bool {
     line.windows(10).any(|window| window == b"\"reverses\"")
 }
 
@@ -145,7 +149,12 @@ impl Batch<'_> {
         let pending = std::mem::take(&mut self.pending);
         for index in self.first..self.lines.len() {
             let Line::Waiting(place) = self.lines[index] else { continue };
-            let told = self.told(&outcomes[place], &pending[place]);
+            let tell = || self.told(&outcomes[place], &pending[place]);
+            let told = match &outcomes[place] {
+                // It reads the ledger.
+                Outcome::Duplicate { .. } => tokio::task::block_in_place(tell),
+                _ => tell(),
+            };
             self.lines[index] = Line::Told(told);
         }
         self.first = self.lines.len();

@@ -10,7 +10,7 @@ use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::posting::Postings;
 use sponsorhub_core::ledger::records::Reversed;
-use sponsorhub_core::merkle::TileWriter;
+use sponsorhub_core::merkle::{Hash, RecentTree, Tile, TileWriter};
 use sponsorhub_core::money::Minor;
 
 use super::dedup::{Dedup, KeyMap};
@@ -38,6 +38,10 @@ pub(super) struct Ledger {
     pub(super) gate: Gate,
     pub(super) dedup: Dedup,
     pub(super) tiles: TileWriter,
+    /// Tiles that became full in the transaction in progress.
+    full: Vec<Tile>,
+    /// Numbers in the batch of the last entries: those of the transaction in progress.
+    fresh: Vec<usize>,
     /// Reversed sums that the transaction in progress changed.
     pub(super) reversed: BTreeMap<Seq, Reversed>,
     /// When it was last used, in steps of the sequencer.
@@ -95,6 +99,8 @@ impl Ledger {
             gate: Gate { state: State::Draft, live: Vec::new(), ended_at: None, ..gate.clone() },
             dedup: Dedup::new(no, slice_keys_max),
             tiles: TileWriter::new(),
+            full: Vec::new(),
+            fresh: Vec::new(),
             reversed: BTreeMap::new(),
             used: 0,
             members: Vec::new(),
@@ -151,6 +157,8 @@ impl Ledger {
             gate: row.head.gate,
             dedup,
             tiles,
+            full: Vec::new(),
+            fresh: Vec::new(),
             reversed: BTreeMap::new(),
             used: 0,
             members: members.into_iter().map(Member::from).collect(),
@@ -179,6 +187,28 @@ impl Ledger {
             member.n
         });
         (self.head, n)
+    }
+
+    /// Notes the number in the batch of the entry that has just taken a number here.
+    pub(super) fn note_fresh(&mut self, number: usize) {
+        self.fresh.push(number);
+    }
+
+    /// The number in the batch of an entry of the transaction in progress.
+    pub(super) fn find_fresh(&self, seq: Seq) -> Option<usize> {
+        let behind = usize::try_from(self.head.checked_sub(seq)?).ok()?;
+        let index = self.fresh.len().checked_sub(behind + 1)?;
+        Some(self.fresh[index])
+    }
+
+    /// Hashes the next entry into the tree.
+    pub(super) fn push_leaf(&mut self, leaf: Hash) {
+        self.tiles.push(leaf, &mut self.full);
+    }
+
+    /// The tree as the transaction in progress leaves it.
+    pub(super) fn recent_tree(&self) -> RecentTree {
+        RecentTree::new(self.tiles.clone(), &self.full)
     }
 
     /// Follows what a command's entry does to the head, and returns the enrollment's number.
@@ -236,6 +266,8 @@ impl Ledger {
     pub(super) fn committed(&mut self) {
         self.dedup.committed();
         self.reversed.clear();
+        self.full.clear();
+        self.fresh.clear();
         self.changed = Changed::default();
     }
 
@@ -263,6 +295,7 @@ impl Ledger {
             self.save_members(connection, changed)?;
         }
         self.save_sums(connection)?;
+        tree::insert_tiles(connection, self.no, &self.full)?;
         self.dedup.save_full(connection)
     }
 

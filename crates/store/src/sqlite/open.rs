@@ -30,7 +30,7 @@ const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());
 /// wait in this mode, so it is only for the moments in which a log is recovered.
 const BUSY_MS: u64 = 10_000;
 
-/// How a store is opened. The defaults were measured; see docs/adr/0006.
+/// How a store is opened. The defaults were measured; see docs/adr/0009.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Which keyring goes with the database; none only where none ever did.

@@ -9,7 +9,7 @@ use sponsorhub_core::ledger::records::Reversed;
 use sponsorhub_core::merkle::{Hash, TileId, TileWriter};
 use sponsorhub_core::money::Minor;
 
-use super::dedup::Dedup;
+use super::dedup::{Dedup, KeyMap};
 use super::filter::Key;
 use super::open::{self, Options, fault};
 use super::position::{CampaignNo, unsigned};
@@ -17,14 +17,17 @@ use super::{projections, strays, tree};
 use crate::error::StoreError;
 use crate::store::{BalanceRow, EnrollmentRow, EntryRow, Head, Listed, Projections, Reader};
 
+/// Ledgers whose keys a reader keeps; each takes 5 MiB a million.
+const DEDUPS_MAX: usize = 16;
+
 /// A reader with a connection of its own. Each call is one short read transaction.
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
     /// The tree that the last proof was made from: proofs are often asked for one size.
     tree: Option<(CampaignId, TileWriter)>,
-    /// The keys of the ledger that was last asked for one.
-    dedup: Option<(CampaignId, Dedup)>,
+    /// The keys of ledgers that were asked for one.
+    dedups: KeyMap<CampaignId, Dedup>,
 }
 
 impl SqliteReader {
@@ -35,7 +38,7 @@ impl SqliteReader {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let connection = open::open_reader(directory)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, tree: None, dedup: None })
+        Ok(Self { connection, tree: None, dedups: KeyMap::default() })
     }
 
     /// Runs `read` on one moment of the database.
@@ -71,12 +74,12 @@ impl SqliteReader {
         Ok(no)
     }
 
-    /// The keys of a ledger, up to its newest entry. To be put back after use.
+    /// The keys of a ledger, up to its newest entry. To be put back by [`Self::keep`].
     fn dedup(&mut self, campaign: CampaignId) -> Result<Dedup, StoreError> {
         let no = self.campaign_no(campaign)?;
-        let known = self.dedup.take().filter(|(id, _)| *id == campaign);
+        let known = self.dedups.remove(&campaign);
         self.snapshot(|connection| {
-            if let Some((_, mut dedup)) = known {
+            if let Some(mut dedup) = known {
                 return dedup.catch_up(connection).map(|()| dedup).map_err(fault);
             }
             let most = Options::default().slice_keys_max;
@@ -84,6 +87,13 @@ impl SqliteReader {
             let damaged = format!("campaign {campaign}: a filter slice is damaged");
             loaded.ok_or(StoreError::Corrupt(damaged))
         })
+    }
+
+    fn keep(&mut self, campaign: CampaignId, dedup: Dedup) {
+        if self.dedups.len() >= DEDUPS_MAX {
+            self.dedups.clear();
+        }
+        self.dedups.insert(campaign, dedup);
     }
 
     fn tree(&self) -> &TileWriter {
@@ -184,7 +194,7 @@ impl Reader for SqliteReader {
     ) -> Result<Option<Seq>, StoreError> {
         let dedup = self.dedup(campaign)?;
         let found = dedup.find(&self.connection, key).map_err(fault);
-        self.dedup = Some((campaign, dedup));
+        self.keep(campaign, dedup);
         found
     }
 
@@ -211,7 +221,7 @@ impl Reader for SqliteReader {
             Ok(None)
         };
         let unfound = read().map_err(fault);
-        self.dedup = Some((campaign, dedup));
+        self.keep(campaign, dedup);
         unfound
     }
 

@@ -5,8 +5,11 @@
 //! reads no clock, so a simulation can drive it; a thread that calls it is all that a server adds.
 //!
 //! ```text
-//! inbox ─▶ judge (guard, key, number, splice) ─▶ [ insert ∥ hash ] ─▶ heads, tiles ─▶ commit ─▶ answer
+//! inbox ─▶ [ judge (guard, key, number, splice), hash ∥ insert ] ─▶ heads, tiles ─▶ commit ─▶ answer
 //! ```
+//!
+//! A large step is cut into lots: while a thread inserts one, the next is judged. A small one is
+//! one lot, and the same is done in turn.
 //!
 //! When anything fails up to and including the commit, nothing is appended, all askers of this
 //! step are told so, and the ledgers that it touched are read again before their next use. With one
@@ -17,25 +20,24 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use rusqlite::Connection;
 use sponsorhub_core::ids::CampaignId;
-use sponsorhub_core::merkle::{Hash, RecentTree};
 
-use super::batch::Batch;
+use super::batch::Lot;
 use super::checkpoint::{Bell, move_log};
-use super::dedup::KeyMap;
 use super::inbox::{Inbox, Job, tell};
-use super::judge::Pending;
-use super::ledger::Ledger;
+use super::judge::{Blamed, Judge, Pending, Written};
 use super::open::{self, Options, fault};
-use super::position::CampaignNo;
-use super::{projections, registry, tree};
+use super::registry;
 use crate::error::StoreError;
 use crate::registry::{Change, Recorded};
 use crate::store::{QueueFull, Reply};
 use crate::work::{Intake, Outcome, Submission, Submitted};
+
+/// From this many entries on, judging and hashing are worth a thread beside the inserting.
+const BESIDE_FROM: usize = 512;
 
 /// How often a thread is asked to move the log before the writer does the rest.
 const RINGS: u32 = 4;
@@ -60,26 +62,18 @@ pub struct StepReport {
     pub checkpoint_failed: Option<StoreError>,
 }
 
-/// What a transaction appended: leaves by number in the batch, and the tree of each campaign.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) leaves: Vec<Hash>,
-    pub(super) trees: BTreeMap<CampaignNo, Arc<RecentTree>>,
-}
-
 /// The writer of a data directory.
 #[derive(Debug)]
 pub struct Sequencer {
-    pub(super) connection: Connection,
-    pub(super) ledgers: KeyMap<CampaignId, Ledger>,
-    pub(super) batch: Batch,
-    /// Ledgers that the step in progress touched.
-    pub(super) touched: BTreeMap<CampaignNo, CampaignId>,
+    /// Writes, and reads for small commits.
+    connection: Connection,
+    /// Reads for the judge while another thread writes by the other one.
+    beside: Connection,
+    judge: Judge,
     /// Ledgers that contradict themselves, and how: nothing is appended to them any more.
     corrupt: BTreeMap<CampaignId, StoreError>,
     options: Options,
     inbox: Arc<Inbox>,
-    steps: u64,
     /// Who moves the log, if it is not done here, and the log's pages when that was last asked.
     bell: Option<Arc<Bell>>,
     rung_at: u32,
@@ -96,21 +90,15 @@ impl Sequencer {
         let opened = open::open(directory, &options)?;
         Ok(Self {
             connection: opened.connection,
-            ledgers: KeyMap::default(),
-            batch: Batch::default(),
-            touched: BTreeMap::new(),
+            beside: open::open_reader(directory)?,
+            judge: Judge::new(options.slice_keys_max),
             corrupt: BTreeMap::new(),
             inbox: Arc::new(Inbox::new(options.queue_bytes_max)),
             options,
-            steps: 0,
             bell: None,
             rung_at: 0,
             _lock: opened.lock,
         })
-    }
-
-    pub(super) fn slice_keys_max(&self) -> usize {
-        self.options.slice_keys_max
     }
 
     pub(super) fn inbox(&self) -> Arc<Inbox> {
@@ -147,17 +135,17 @@ impl Sequencer {
 
     /// Does what waits, up to the maximum of one transaction. `now` is in milliseconds.
     pub fn step(&mut self, now: i64) -> StepReport {
-        self.steps += 1;
+        self.judge.steps += 1;
         let jobs = self.inbox.drain(self.options.commit_entries_max);
         let mut report = StepReport { jobs: jobs.len(), ..StepReport::default() };
         if !jobs.is_empty() {
             self.commit(jobs, now, &mut report);
-            self.unload();
+            self.judge.unload(self.options.ledgers_max);
             if report.failed.is_none() {
                 report.checkpoint_failed = self.checkpoint().err().map(fault);
             }
         }
-        report.ledgers = self.ledgers.len();
+        report.ledgers = self.judge.ledgers.len();
         report.waiting = self.inbox.waiting();
         report
     }
@@ -169,12 +157,11 @@ impl Sequencer {
             if jobs.is_empty() {
                 return;
             }
-            self.batch.clear();
-            self.touched.clear();
+            self.judge.begin();
             let known = self.corrupt.len();
             let error = match self.append(&jobs, now, report) {
                 Ok((pending, written)) => {
-                    report.entries += self.batch.len();
+                    report.entries += self.judge.batch.len();
                     return self.answer(jobs, pending, &written);
                 }
                 Err(error) => error,
@@ -210,12 +197,12 @@ impl Sequencer {
     }
 
     /// Remembers a ledger that was found corrupt, and names it in the error.
-    fn blame(&mut self, id: CampaignId, error: StoreError, report: &mut StepReport) -> StoreError {
-        let StoreError::Corrupt(what) = error else {
+    fn blame(&mut self, (error, whose): Blamed, report: &mut StepReport) -> StoreError {
+        let (StoreError::Corrupt(what), Some(id)) = (&error, whose) else {
             return error;
         };
         let error = StoreError::Corrupt(format!("campaign {id}: {what}"));
-        self.ledgers.remove(&id);
+        self.judge.ledgers.remove(&id);
         self.corrupt.insert(id, error.clone());
         report.corrupt.push(id);
         error
@@ -229,34 +216,21 @@ impl Sequencer {
         report: &mut StepReport,
     ) -> Result<(Vec<Vec<Pending>>, Written), StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(fault)?;
-        let mut pending = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            pending.push(match job {
-                Job::TakeIn(events, _) => {
-                    let mut judged = Vec::with_capacity(events.len());
-                    for event in events {
-                        let pending = self.judge(event, now);
-                        let id = event.campaign;
-                        judged.push(pending.map_err(|error| self.blame(id, error, report))?);
-                    }
-                    judged
-                }
-                Job::Submit(submission, _) => {
-                    let id = submission.campaign;
-                    let loaded = self.load(id);
-                    loaded.map_err(|error| self.blame(id, error, report))?;
-                    vec![self.judge_submission(submission)?]
-                }
-                // Once the entries are written.
-                Job::Record(..) => Vec::new(),
-            });
-        }
+        let entries: usize = jobs.iter().map(Job::entries).sum();
+        let judged = if entries < BESIDE_FROM {
+            let connection = &self.connection;
+            let mut insert = |lot: Arc<Lot>| lot.insert(connection).map_err(fault);
+            self.judge.judge_all(connection, jobs, now, &mut insert)
+        } else {
+            self.judge_beside(jobs, now)
+        };
+        let mut pending = judged.map_err(|blamed| self.blame(blamed, report))?;
         let has_changes = jobs.iter().any(|job| matches!(job, Job::Record(..)));
-        if self.batch.len() == 0 && !has_changes {
+        if self.judge.batch.len() == 0 && !has_changes {
             self.connection.execute_batch("ROLLBACK").map_err(fault)?;
             return Ok((pending, Written::default()));
         }
-        let written = self.write().map_err(fault)?;
+        let written = self.judge.save(&self.connection).map_err(fault)?;
         for (job, pending) in jobs.iter().zip(&mut pending) {
             if let Job::Record(change, _) = job {
                 let recorded = registry::record(&self.connection, change)?;
@@ -264,38 +238,34 @@ impl Sequencer {
             }
         }
         self.connection.execute_batch("COMMIT").map_err(fault)?;
-        for id in self.touched.values() {
-            self.ledgers.get_mut(id).expect("touched in this step").committed();
-        }
+        self.judge.committed();
         Ok((pending, written))
     }
 
-    fn write(&mut self) -> rusqlite::Result<Written> {
-        let mut runs = Vec::new();
-        for run in self.batch.runs() {
-            let no = self.batch.entry(run[0]).campaign;
-            // Lent to the hashing thread. Where this step fails the ledger is read again anyway.
-            let tree = std::mem::take(&mut self.touched_ledger(no).tiles);
-            runs.push((run, tree));
-        }
-        let hashed = self.batch.write(&self.connection, runs)?;
-        let mut trees = BTreeMap::new();
-        for (no, tree, full) in hashed.trees {
-            tree::insert_tiles(&self.connection, no, &full)?;
-            trees.insert(no, Arc::new(RecentTree::new(tree.clone(), &full)));
-            let ledger = self.ledgers.get_mut(&self.touched[&no]).expect("touched in this step");
-            ledger.tiles = tree;
-            ledger.save(&self.connection)?;
-        }
-        Ok(Written { leaves: hashed.leaves, trees })
-    }
-
-    fn touched_ledger(&mut self, no: CampaignNo) -> &mut Ledger {
-        self.ledgers.get_mut(&self.touched[&no]).expect("touched in this step")
+    /// Judges and hashes lots while a thread inserts those before.
+    fn judge_beside(&mut self, jobs: &[Job], now: i64) -> Result<Vec<Vec<Pending>>, Blamed> {
+        let Self { connection, beside, judge, .. } = self;
+        std::thread::scope(|scope| {
+            let (send, lots) = mpsc::channel::<Arc<Lot>>();
+            let inserting = scope.spawn(move || {
+                // One by one, so that each is let go once it is in.
+                lots.into_iter().try_for_each(|lot| lot.insert(connection))
+            });
+            // Where nobody takes them any more inserting has failed, and says so in the end.
+            let mut insert = |lot| {
+                drop(send.send(lot));
+                Ok(())
+            };
+            let judged = judge.judge_all(beside, jobs, now, &mut insert);
+            drop(send);
+            let inserted = inserting.join().expect("inserting does not panic");
+            let pending = judged?;
+            inserted.map(|()| pending).map_err(|error| (fault(error), None))
+        })
     }
 
     fn answer(&self, jobs: Vec<Job>, pending: Vec<Vec<Pending>>, written: &Written) {
-        let finish = |pending| self.finish(pending, written);
+        let finish = |pending| self.judge.finish(pending, written);
         for (job, mut pending) in jobs.into_iter().zip(pending) {
             match job {
                 Job::TakeIn(_, reply) => {
@@ -303,7 +273,7 @@ impl Sequencer {
                 }
                 Job::Submit(_, reply) => {
                     let pending = pending.pop().expect("one for a submission");
-                    tell(reply, Ok(self.finish_submission(&pending, written)));
+                    tell(reply, Ok(self.judge.finish_submission(&pending, written)));
                 }
                 Job::Record(_, reply) => match pending.pop() {
                     Some(Pending::Recorded(recorded)) => tell(reply, recorded),
@@ -319,24 +289,7 @@ impl Sequencer {
             // SQLite may have rolled back by itself; then there is nothing to do.
             drop(self.connection.execute_batch("ROLLBACK"));
         }
-        for id in self.touched.values() {
-            self.ledgers.remove(id);
-        }
-        // A ledger that was only looked at has not changed.
-    }
-
-    /// Forgets ledgers that were not used for long, where too many are loaded.
-    fn unload(&mut self) {
-        let max = self.options.ledgers_max;
-        if self.ledgers.len() <= max {
-            return;
-        }
-        let mut used: Vec<_> = self.ledgers.iter().map(|(id, l)| (l.used, *id)).collect();
-        used.sort_unstable();
-        // Half of them, so that this happens seldom.
-        for (_, id) in &used[..used.len() - max.div_ceil(2)] {
-            self.ledgers.remove(id);
-        }
+        self.judge.roll_back();
     }
 
     /// Moves the log to the database once it is long. After the answers: nobody waits for it.
@@ -357,20 +310,5 @@ impl Sequencer {
     /// Lets a thread move the log from now on, as far as it can.
     pub(super) fn ring_for_checkpoints(&mut self, bell: Arc<Bell>) {
         self.bell = Some(bell);
-    }
-
-    /// A ledger, loaded if need be; none for an unknown campaign.
-    pub(super) fn load(&mut self, id: CampaignId) -> Result<bool, StoreError> {
-        if let Some(ledger) = self.ledgers.get_mut(&id) {
-            ledger.used = self.steps;
-            return Ok(true);
-        }
-        let Some(no) = projections::campaign_no(&self.connection, id).map_err(fault)? else {
-            return Ok(false);
-        };
-        let mut ledger = Ledger::load(&self.connection, no, id, self.slice_keys_max())?;
-        ledger.used = self.steps;
-        self.ledgers.insert(id, ledger);
-        Ok(true)
     }
 }

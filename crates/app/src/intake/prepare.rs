@@ -110,18 +110,7 @@ impl Intaker {
             r#type: event_type.clone(),
         };
         let hold_days = view.facts.hold_deadline_days;
-        let body = match &verdict {
-            Verdict::Accepted => Body::from(ConversionAccepted(taken.clone())),
-            Verdict::Held => Body::from(ConversionHeld {
-                deadline: plus_days(now, hold_days).saturating_sub(CLOCK_BACK_MS),
-                taken: taken.clone(),
-            }),
-            Verdict::Rejected(reason) => Body::from(ConversionRejected {
-                reason: (*reason).to_owned(),
-                taken: taken.clone(),
-            }),
-            Verdict::Reversed => unreachable!("no conversion is a reversal"),
-        };
+        let body = body_of(&verdict, &taken, plus_days(now, hold_days));
         let salt = Salt(random(&*self.chance));
         let intake = Intake::try_new(campaign, artifact.enrollment, &body, salt);
         let mut intake = intake.map_err(|error| unwritable(&error))?;
@@ -289,6 +278,21 @@ impl Intaker {
             is_own_purchase: false,
             is_declared_bot: false,
         }))
+    }
+}
+
+/// The entry's body of a conversion; `deadline` is where a hold ends.
+fn body_of(verdict: &Verdict, taken: &Taken, deadline: i64) -> Body {
+    let taken = taken.clone();
+    match verdict {
+        Verdict::Accepted => Body::from(ConversionAccepted(taken)),
+        Verdict::Held => {
+            Body::from(ConversionHeld { deadline: deadline.saturating_sub(CLOCK_BACK_MS), taken })
+        }
+        Verdict::Rejected(reason) => {
+            Body::from(ConversionRejected { reason: (*reason).to_owned(), taken })
+        }
+        Verdict::Reversed => unreachable!("no conversion is a reversal"),
     }
 }
 

@@ -14,6 +14,8 @@ mod net;
 
 mod patience;
 
+mod places;
+
 mod problem;
 
 mod routes;

@@ -15,12 +15,12 @@ use sponsorhub_store::sqlite::StepReport;
 use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
 use crate::background::{Background, Noted};
 use crate::config::{Config, ServeArguments};
 use crate::net::Connections;
-use crate::shared::{BATCHES, Limits, Parts, Shared};
+use crate::places::Places;
+use crate::shared::{Limits, Parts, Shared};
 use crate::telemetry::{Figures, start_logging};
 use crate::world::{SystemChance, SystemClock};
 use crate::{control, net, routes};
@@ -119,7 +119,7 @@ fn share(
         noted: Noted::default(),
         trusted_proxies: config.trusted_proxies.clone(),
         limits: Limits::default(),
-        batches: Semaphore::new(BATCHES),
+        places: Places::new(),
     }))
 }
 

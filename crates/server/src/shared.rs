@@ -10,9 +10,9 @@ use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::ports::Clock;
 use sponsorhub_app::redirect::Redirects;
 use sponsorhub_store::{ClickLog, Store};
-use tokio::sync::Semaphore;
 
 use crate::background::Noted;
+use crate::places::Places;
 use crate::telemetry::Figures;
 
 /// What every request can reach.
@@ -30,12 +30,9 @@ pub(crate) struct Parts {
     pub(crate) noted: Noted,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
-    /// Batches that may be in memory at once; more wait with their bodies unread.
-    pub(crate) batches: Semaphore,
+    /// For batches.
+    pub(crate) places: Places,
 }
-
-/// Batches in memory at once.
-pub(crate) const BATCHES: usize = 16;
 
 /// How much of a request is taken.
 #[derive(Clone, Copy, Debug)]

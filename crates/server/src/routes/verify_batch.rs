@@ -54,7 +54,7 @@ struct Batch<'a> {
 
 async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
     let key = authenticate(shared, headers)?;
-    let _place = shared.batches.acquire().await.map_err(|_| Problem::busy())?;
+    let _place = shared.places.take(key.brand).await.map_err(|_| Problem::busy())?;
     let body = read(shared, body, shared.limits.batch_bytes).await?;
     check_signature(shared, &key, headers, &body)?;
     let lines = split(&body, shared.limits.batch_lines)?;

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::client::Client;
 use crate::{Server, World, fixture, order};
 
 /// Deadlines of a connection, and the time that a busy machine may add.
@@ -40,6 +41,36 @@ fn who_sends_and_never_reads_is_cut_off_and_holds_nobody_up() {
         );
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+#[test]
+fn a_brand_whose_batches_come_slowly_holds_up_nobody_but_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let slow = fixture::make(directory.path(), &fixture::plan(1));
+    let made = fixture::make(directory.path(), &fixture::plan(1));
+    let server = Server::start(directory.path(), &[]);
+    let head = format!(
+        "POST /v/batch HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 9000\r\n\r\n{{",
+        slow.api_key
+    );
+    let slow_ones: Vec<_> = std::iter::repeat_with(|| {
+        let mut client = Client::connect(&server.address);
+        client.raw(head.as_bytes()).expect("taken");
+        client
+    })
+    .take(64)
+    .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let started = start();
+    let line = order(&made.codes[0], "other-brand").to_string();
+    let mut client = Client::connect(&server.address).with_key(&made.api_key);
+    let answer = client.send("POST", "/v/batch", &[], line.as_bytes()).expect("answered");
+    assert_eq!(answer.status, 200);
+    // No slow body has been given up yet.
+    assert!(started.elapsed() < DEADLINE / 2, "it took {:?}", started.elapsed());
+    let mut single = Client::connect(&server.address).with_key(&slow.api_key);
+    assert_eq!(single.report(&order(&slow.codes[0], "own")).status, 200);
+    drop(slow_ones);
 }
 
 #[test]

@@ -155,6 +155,35 @@ fn a_glance_is_as_strict_with_envelope_counter_and_amount() {
 }
 
 #[test]
+fn a_glance_sees_what_a_decoder_sees_whatever_byte_is_changed() {
+    let campaign = earning().campaign;
+    let entry = next(&campaign, T, Some(0), ConversionAccepted(taken(7, 9, T)).into());
+    let bytes = entry.encode().expect("bytes");
+    let (mut same, mut left) = (0, 0);
+    for place in 0..bytes.len() {
+        for other in (0..=u8::MAX).step_by(3).chain(*b"\"\\-0123456789{}[],:") {
+            let mut changed = bytes.clone();
+            changed[place] = other;
+            let (glance, decoded) = (Glance::at(&changed), Entry::decode(&changed));
+            let (Some(glance), Ok(decoded)) = (glance, decoded) else {
+                left += 1;
+                continue;
+            };
+            let Body::ConversionAccepted(ConversionAccepted(taken)) = &decoded.body else {
+                panic!("a glance at another kind: {decoded:?}");
+            };
+            same += 1;
+            let seen = (glance.at, glance.seq, glance.campaign, glance.amount, glance.click_at);
+            let read = (decoded.at, decoded.seq, decoded.campaign, taken.amount, taken.click_at);
+            assert_eq!(seen, read);
+            assert_eq!(Some((glance.enrollment, glance.n)), decoded.enrollment);
+            assert_eq!(glance.event_type.as_str(), taken.r#type);
+        }
+    }
+    assert!(same > 1_000 && left > 1_000, "{same} the same, {left} left to the decoder");
+}
+
+#[test]
 fn inv_6_position_counter_time_and_campaign_are_the_next_ones() {
     let campaign = earning().campaign;
     let good = next(&campaign, T, Some(0), EnrollmentEnded {}.into());

@@ -24,7 +24,8 @@
 //! on the state at the moment of the append, since only the writer knows
 //! it; it parses no entry on the way in.
 //!
-//! Read next: [`store`] (the traits), [`work`] (what is handed in), [`registry`] (what is kept
+//! Read next: [`store`] (the traits), [`work`] (what is handed in), [`follow`] (reading ahead),
+//! [`registry`] (what is kept
 //! beside ledgers), [`clicks`] (which are no entries), [`sqlite`] (the backend).
 
 pub mod error;
@@ -32,6 +33,8 @@ pub mod error;
 pub mod store;
 
 pub mod work;
+
+pub mod follow;
 
 pub mod registry;
 
@@ -41,6 +44,7 @@ pub mod sqlite;
 
 pub use clicks::{Click, ClickLog, ClickReader, Verdict};
 pub use error::{KeyringId, StoreError};
+pub use follow::{OpenReader, Section, read_ahead};
 pub use registry::{Change, Recorded, RegistryReader, Rule};
 pub use sqlite::{ClickOptions, Options, SqliteClickLog, SqliteStore, open_read_only};
 pub use store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};

@@ -295,6 +295,20 @@ pub trait Reader: Send {
         each: &mut dyn FnMut(EntryRow<'_>),
     ) -> Result<usize, StoreError>;
 
+    /// Hands the bytes of the entries at the positions from `from` on, as many as `count`, to
+    /// `each`, in order, and returns how many there were. For whoever follows a ledger: nothing but
+    /// the bytes is read, and they say themselves where they belong.
+    ///
+    /// # Errors
+    /// As [`Reader::scan`].
+    fn scan_bytes(
+        &mut self,
+        campaign: CampaignId,
+        from: Seq,
+        count: usize,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, StoreError>;
+
     /// The bytes of at most `limit` entries from position `from` on.
     ///
     /// # Errors

@@ -9,9 +9,9 @@ use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::ledger::glance::Glance;
-use sponsorhub_store::sqlite::SqliteReader;
-use sponsorhub_store::{Reader as _, open_read_only};
+use sponsorhub_core::ledger::glance::Stored;
+use sponsorhub_store::store::EntryRow;
+use sponsorhub_store::{Reader, Section, StoreError, open_read_only, read_ahead};
 use tempfile::TempDir;
 
 use crate::append::{BUDGET, CREATORS};
@@ -30,18 +30,14 @@ fn last() -> usize {
 
 /// Streams the rows into the folded state, and runs the rollup over all of them. Returns what each
 /// enrollment earned.
-fn fold(reader: &mut SqliteReader) -> Vec<i64> {
+fn fold(directory: &TempDir) -> Vec<i64> {
     let mut campaign: Option<Campaign> = None;
-    scan(reader, |bytes| match (&mut campaign, Glance::at(bytes)) {
-        (Some(campaign), Some(glance)) => campaign.apply_glance(&glance).expect("follows"),
-        (Some(campaign), None) => {
-            campaign.apply(&Entry::decode(bytes).expect("canonical")).expect("follows");
-        }
-        (none, _) => {
-            let first = Entry::decode(bytes).expect("canonical");
-            *none = Some(Campaign::open(&first).expect("opens"));
-        }
-    });
+    let read = |bytes: &[u8]| Stored::read(bytes).expect("canonical");
+    read_ahead(&|| open(directory), &section(), &read, &mut |stored| -> Result<(), StoreError> {
+        Campaign::follow(&mut campaign, &stored).expect("follows");
+        Ok(())
+    })
+    .expect("readable");
     let mut draft = Draft::on(&campaign.expect("entries"), T + 10_000);
     assert_eq!(draft.rollup(None), Ok(true));
     let campaign = draft.campaign();
@@ -49,17 +45,24 @@ fn fold(reader: &mut SqliteReader) -> Vec<i64> {
     earned.map(|(no, _)| campaign.balances().of(Account::Payable, no).0).collect()
 }
 
-/// Reads and decodes every entry as an audit does, and folds nothing.
-fn decode(reader: &mut SqliteReader) {
-    scan(reader, |bytes| drop(Entry::decode(bytes).expect("canonical")));
-}
-
-fn scan(reader: &mut SqliteReader, mut each: impl FnMut(&[u8])) {
+/// Reads and decodes every entry as an audit does, on one thread, and folds nothing.
+fn decode(directory: &TempDir) {
+    let mut reader = open(directory).expect("a store");
     for from in (1..=last()).step_by(PAGE) {
         let page = PAGE.min(last() + 1 - from);
         let from = u64::try_from(from).expect("millions");
-        reader.scan(campaign_id(1), from, page, &mut |row| each(row.bytes)).expect("readable");
+        let each = &mut |row: EntryRow<'_>| drop(Entry::decode(row.bytes).expect("canonical"));
+        reader.scan(campaign_id(1), from, page, each).expect("readable");
     }
+}
+
+fn open(directory: &TempDir) -> Result<Box<dyn Reader>, StoreError> {
+    Ok(Box::new(open_read_only(directory.path())?))
+}
+
+fn section() -> Section {
+    let last = u64::try_from(last()).expect("millions");
+    Section { campaign: campaign_id(1), positions: 1..=last }
 }
 
 /// One figure for each enrollment, by number.
@@ -90,7 +93,6 @@ const SUMS_SQL: &str = "SELECT enrollment_no, sum(amount_minor) FROM entries
 
 /// The fold and the queries in turn.
 pub(crate) fn against_group_by(report: &mut Report, directory: &TempDir) {
-    let mut reader = open_read_only(directory.path()).expect("a store");
     let path = directory.path().join("sponsorhub.db");
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let connection = connection.expect("the same database");
@@ -99,11 +101,11 @@ pub(crate) fn against_group_by(report: &mut Report, directory: &TempDir) {
     let (mut decoding, earned_sql) = (Vec::new(), earned_sql());
     for _ in 0..RUNS {
         let (mut folded, mut queried) = (Vec::new(), Vec::new());
-        ours.push(rate(CONVERSIONS, || folded = fold(&mut reader)));
+        ours.push(rate(CONVERSIONS, || folded = fold(directory)));
         theirs.push(rate(CONVERSIONS, || queried = grouped(&connection, &earned_sql, last)));
         assert_eq!(folded, queried, "the fold and the query earn the same (INV-10)");
         sums.push(rate(CONVERSIONS, || drop(grouped(&connection, SUMS_SQL, last))));
-        decoding.push(rate(CONVERSIONS, || decode(&mut reader)));
+        decoding.push(rate(CONVERSIONS, || decode(directory)));
     }
     let name = "rollup fold: entries streamed from the table, folded under the cap, one run";
     let same = "GROUP BY of the same figures in SQL";

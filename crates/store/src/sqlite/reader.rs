@@ -187,6 +187,34 @@ impl Reader for SqliteReader {
         Ok(count)
     }
 
+    fn scan_bytes(
+        &mut self,
+        campaign: CampaignId,
+        from: Seq,
+        count: usize,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, StoreError> {
+        let no = self.campaign_no(campaign)?;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let end = from.saturating_add(count).min(1 << 40);
+        if from >= end {
+            return Ok(0);
+        }
+        // Bounded by the position alone: a limit would be counted for each row.
+        let sql = "SELECT bytes FROM entries WHERE pos >= ?1 AND pos <= ?2 ORDER BY pos";
+        let mut read = || -> rusqlite::Result<usize> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([no.entry(from), no.entry(end - 1)])?;
+            let mut count = 0;
+            while let Some(row) = rows.next()? {
+                each(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+                count += 1;
+            }
+            Ok(count)
+        };
+        read().map_err(fault)
+    }
+
     fn find_by_key(
         &mut self,
         campaign: CampaignId,

@@ -12,6 +12,8 @@ mod disk;
 
 mod edit;
 
+mod lots;
+
 mod registry;
 
 mod sequencer;

@@ -16,10 +16,10 @@ use crate::edit::edit;
 use crate::small;
 use crate::world::{Desk, T, campaign_id, sale, terms};
 
-const NOW: i64 = T + 5_000;
+pub(crate) const NOW: i64 = T + 5_000;
 
 /// Three live campaigns of three creators each, with 8 entries and some `sales`.
-fn three_campaigns(sales: u64) -> TempDir {
+pub(crate) fn three_campaigns(sales: u64) -> TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     let store = SqliteStore::open(directory.path(), small(), || NOW).expect("opens");
     for number in 1..=3 {
@@ -31,13 +31,13 @@ fn three_campaigns(sales: u64) -> TempDir {
     directory
 }
 
-fn open(directory: &Path) -> Sequencer {
+pub(crate) fn open(directory: &Path) -> Sequencer {
     Sequencer::open(directory, small()).expect("opens")
 }
 
-type Answer<T> = Receiver<Result<T, StoreError>>;
+pub(crate) type Answer<T> = Receiver<Result<T, StoreError>>;
 
-fn take_in(sequencer: &Sequencer, events: Vec<Intake>) -> Answer<Vec<Outcome>> {
+pub(crate) fn take_in(sequencer: &Sequencer, events: Vec<Intake>) -> Answer<Vec<Outcome>> {
     let (sender, answer) = channel();
     let reply = Box::new(move |outcomes| sender.send(outcomes).expect("the test waits"));
     sequencer.take_in(events, reply).expect("room");
@@ -58,7 +58,7 @@ fn appended(answer: &Answer<Vec<Outcome>>) -> Appended {
     }
 }
 
-fn is_corrupt<T: std::fmt::Debug>(answer: &Answer<T>, campaign: u64) -> bool {
+pub(crate) fn is_corrupt<T: std::fmt::Debug>(answer: &Answer<T>, campaign: u64) -> bool {
     let answer = answer.try_recv().expect("answered");
     let name = campaign_id(campaign).to_string();
     matches!(answer, Err(StoreError::Corrupt(what)) if what.contains(&name))

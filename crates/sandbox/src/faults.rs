@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::chance::Chance;
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Fault {
     /// The connection ends and nothing has happened.
@@ -32,7 +32,6 @@ pub enum Fault {
     #[serde(rename = "stored_500")]
     Stored500 {
         /// Whether it happened all the same.
-        #[serde(default)]
         effect: bool,
     },
     /// 429: refused at the door, nothing is kept.
@@ -43,9 +42,9 @@ pub enum Fault {
 
 /// One part of the script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct FaultLine {
     /// Of which requests; any method where it is not said.
-    #[serde(default)]
     pub method: Option<String>,
     /// What the path begins with.
     pub path: String,
@@ -53,11 +52,47 @@ pub struct FaultLine {
     #[serde(flatten)]
     pub fault: Fault,
     /// How often.
-    #[serde(default = "once")]
     pub times: u32,
     /// In how many of a thousand cases a request that fits is hit, by the sandbox's seed.
-    #[serde(default = "always")]
     pub permille: u32,
+}
+
+/// A part as drivers write it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    method: Option<String>,
+    path: String,
+    fault: String,
+    ms: Option<u64>,
+    effect: Option<bool>,
+    #[serde(default = "once")]
+    times: u32,
+    #[serde(default = "always")]
+    permille: u32,
+}
+
+impl TryFrom<Written> for FaultLine {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { method, path, fault, ms, effect, times, permille } = written;
+        let fault = match (fault.as_str(), ms, effect) {
+            ("cut_before", None, None) => Fault::CutBefore,
+            ("cut_after", None, None) => Fault::CutAfter,
+            ("hang_before", Some(ms), None) => Fault::HangBefore { ms },
+            ("hang_after", Some(ms), None) => Fault::HangAfter { ms },
+            ("stored_500", None, effect) => Fault::Stored500 { effect: effect.unwrap_or(false) },
+            ("rate_limited", None, None) => Fault::RateLimited,
+            ("conflict", None, None) => Fault::Conflict,
+            _ => {
+                return Err("fault is cut_before, cut_after, hang_before or hang_after with ms, \
+                            stored_500 with or without effect, rate_limited, or conflict"
+                    .to_owned());
+            }
+        };
+        Ok(Self { method, path, fault, times, permille })
+    }
 }
 
 fn once() -> u32 {
@@ -137,6 +172,13 @@ mod tests {
         let text = r#"{"path":"/","fault":"stored_500","effect":true,"times":3}"#;
         let line: FaultLine = serde_json::from_str(text).expect("a line");
         assert_eq!(line.fault, Fault::Stored500 { effect: true });
-        assert!(serde_json::from_str::<FaultLine>(r#"{"path":"/","fault":"flood"}"#).is_err());
+        for text in [
+            r#"{"path":"/","fault":"flood"}"#,
+            r#"{"path":"/","fault":"hang_before"}"#,
+            r#"{"path":"/","fault":"cut_after","ms":1}"#,
+            r#"{"path":"/","fault":"cut_after","tims":3}"#,
+        ] {
+            assert!(serde_json::from_str::<FaultLine>(text).is_err(), "{text}");
+        }
     }
 }

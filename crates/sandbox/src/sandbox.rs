@@ -192,12 +192,6 @@ impl Sandbox {
         &self.0.issuer
     }
 
-    /// Every test key is welcome: there is one account.
-    #[expect(clippy::unused_self, reason = "which keys are known is the sandbox's to say")]
-    pub(crate) fn knows_key(&self, key: &str) -> bool {
-        key.strip_prefix("sk_test_").is_some_and(|rest| !rest.is_empty())
-    }
-
     /// Where it answers, without a slash at the end.
     pub fn base_url(&self) -> &str {
         &self.0.base_url

@@ -73,7 +73,7 @@ async fn answer(State(sandbox): State<Sandbox>, request: Request) -> Response {
         key,
         fault: extensions.get().copied(),
     };
-    let (answer, is_replay) = match admit(&sandbox, &headers, call.fault) {
+    let (answer, is_replay) = match admit(&headers, call.fault) {
         Err(refusal) => (refused(&refusal), false),
         Ok(()) => run(&sandbox, &call, &request_id).await,
     };
@@ -106,15 +106,16 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Checks made at the door, before the idempotency layer.
-fn admit(sandbox: &Sandbox, headers: &HeaderMap, fault: Option<Fault>) -> Result<(), Refusal> {
+fn admit(headers: &HeaderMap, fault: Option<Fault>) -> Result<(), Refusal> {
     match fault {
         Some(Fault::RateLimited) => return Err(Refusal::rate_limited()),
         Some(Fault::Conflict) => return Err(Refusal::conflict()),
         _ => {}
     }
     let bearer = text(headers, header::AUTHORIZATION.as_str());
-    let key = bearer.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-    if !key.is_some_and(|key| sandbox.knows_key(key)) {
+    // Every test key is welcome: there is one account.
+    let key = bearer.as_deref().and_then(|value| value.strip_prefix("Bearer sk_test_"));
+    if key.is_none_or(str::is_empty) {
         return Err(Refusal::unauthorized());
     }
     if headers.contains_key("stripe-account") {

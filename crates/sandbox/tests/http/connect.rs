@@ -82,7 +82,8 @@ async fn a_plain_transfer_spends_available_money_only() {
     world.advance(1_000);
     let form = |amount: i64| format!("amount={amount}&currency=usd&destination={creator}");
     let refused = world.post("/v1/transfers", &form(100)).await;
-    let expected = (400, "invalid_request_error".into(), "balance_insufficient".into(), "".into());
+    let expected =
+        (400, "invalid_request_error".into(), "balance_insufficient".into(), String::new());
     assert_eq!(refused.refusal(), expected);
     world.advance(2 * DAY_MS);
     assert_eq!(world.post("/v1/transfers", &form(9_681)).await.code(), "balance_insufficient");
@@ -155,8 +156,8 @@ async fn transfers_are_listed_by_group_and_destination_newest_first() {
     assert_eq!(payouts, ["pay_3", "pay_1"]);
     let first = world.get("/v1/transfers?limit=3").await.ok();
     assert_eq!(first["has_more"], json!(true));
-    let last = text(&first["data"][2]["id"]);
-    let rest = world.get(&format!("/v1/transfers?limit=3&starting_after={last}")).await.ok();
+    let cursor = text(&first["data"][2]["id"]);
+    let rest = world.get(&format!("/v1/transfers?limit=3&starting_after={cursor}")).await.ok();
     assert_eq!(rest["data"][0]["metadata"]["payout_id"], "pay_1");
     assert_eq!(rest["has_more"], json!(false));
 }

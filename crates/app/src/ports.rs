@@ -1,5 +1,17 @@
 //! What use cases ask of the world and do not reach for themselves.
 
+pub mod identity;
+pub mod payment;
+
+use std::pin::Pin;
+
+pub use identity::{Claims, Identity, IdentityError};
+pub use payment::{Outcome, PaymentProvider, ProviderError};
+
+/// An answer that comes later. Boxed, because use cases hold a port as a trait object and an
+/// `async fn` would forbid that; one allocation beside a call over the network is nothing.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Milliseconds since 1970.

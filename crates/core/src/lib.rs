@@ -10,6 +10,8 @@ pub mod ids;
 
 pub mod time;
 
+pub mod actor;
+
 pub mod canonical;
 
 pub mod merkle;

@@ -66,10 +66,10 @@ impl Stripe {
     ) -> Result<EventPage, ProviderError> {
         if let Some(cursor) = cursor {
             let form = Form::default().with("ending_before", step("event", cursor)?);
-            match self.event_page(form).await? {
-                Some(page) => return page_of(page, Some(cursor)),
-                None => tracing::warn!(cursor, "provider: the last event that was read is gone"),
+            if let Some(page) = self.event_page(form).await? {
+                return page_of(page, Some(cursor));
             }
+            tracing::warn!(cursor, "provider: the last event that was read is gone");
         }
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {

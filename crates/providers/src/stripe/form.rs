@@ -8,6 +8,7 @@ pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Adds one; `name` has its brackets already.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand in literals as well")]
     pub(crate) fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.0.push((name.into(), value.to_string()));
         self

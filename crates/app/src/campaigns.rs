@@ -61,12 +61,10 @@ fn field(field: &'static str, error: &dyn std::error::Error) -> CampaignError {
 
 /// Records a change; one that was made before, in the same words, is no conflict.
 fn record(desk: &Desk, change: Change, again: Option<Rule>) -> Result<Recorded, CampaignError> {
-    let recorded = desk.store().record_and_wait(change).map_err(|_| CommandError::Busy)??;
-    match recorded {
-        Recorded::Conflict { rule } if Some(rule) == again => Ok(Recorded::Done),
-        Recorded::Conflict { rule } => Err(CampaignError::Rule(rule)),
-        done => Ok(done),
-    }
+    desk.record(change, again).map_err(|error| match error {
+        CommandError::Rule(rule) => CampaignError::Rule(rule),
+        other => other.into(),
+    })
 }
 
 /// Opens a campaign for a brand that the registry knows. Repeated with the same id it finishes what

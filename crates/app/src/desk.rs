@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sponsorhub_core::ids::{CampaignId, Salt, Seq};
 use sponsorhub_core::ledger::draft::Draft;
-use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::ledger::glance::Glance;
+use sponsorhub_core::ledger::glance::Stored;
 use sponsorhub_core::refusal::Refusal;
-use sponsorhub_store::{Reader, Store, StoreError, Submission, Submitted};
+use sponsorhub_store::{
+    Change, Reader, Recorded, RegistryReader, Rule, Store, StoreError, Submission, Submitted,
+};
 
 use crate::ports::{Chance, random};
 
@@ -32,6 +33,9 @@ pub enum CommandError {
     /// A rule said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The registry said no.
+    #[error("{0}")]
+    Rule(Rule),
     /// No such campaign.
     #[error("there is no campaign {0}")]
     UnknownCampaign(CampaignId),
@@ -51,6 +55,7 @@ pub struct Desk {
     store: Arc<dyn Store>,
     chance: Arc<dyn Chance>,
     reader: Mutex<Box<dyn Reader>>,
+    registry: Mutex<Box<dyn RegistryReader>>,
     campaigns: Mutex<HashMap<CampaignId, Followed>>,
 }
 
@@ -67,7 +72,8 @@ impl Desk {
     /// [`StoreError`]: it cannot be read.
     pub fn new(store: Arc<dyn Store>, chance: Arc<dyn Chance>) -> Result<Self, StoreError> {
         let reader = Mutex::new(store.reader()?);
-        Ok(Self { store, chance, reader, campaigns: Mutex::default() })
+        let registry = Mutex::new(store.registry()?);
+        Ok(Self { store, chance, reader, registry, campaigns: Mutex::default() })
     }
 
     /// The store below.
@@ -83,6 +89,25 @@ impl Desk {
     /// Reads something of the ledgers.
     pub fn read<T>(&self, read: impl FnOnce(&mut dyn Reader) -> T) -> T {
         read(self.reader.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+
+    /// Reads something of the registry.
+    pub fn registry<T>(&self, read: impl FnOnce(&mut dyn RegistryReader) -> T) -> T {
+        read(self.registry.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+
+    /// Records a change of the registry. The rule in `again` says that it was made before, which
+    /// is as good as done.
+    ///
+    /// # Errors
+    /// [`CommandError::Rule`] for another rule, and faults.
+    pub fn record(&self, change: Change, again: Option<Rule>) -> Result<Recorded, CommandError> {
+        let recorded = self.store.record_and_wait(change).map_err(|_| CommandError::Busy)??;
+        match recorded {
+            Recorded::Conflict { rule } if Some(rule) == again => Ok(Recorded::Done),
+            Recorded::Conflict { rule } => Err(CommandError::Rule(rule)),
+            done => Ok(done),
+        }
     }
 
     fn followed(&self, id: CampaignId) -> Followed {
@@ -201,18 +226,6 @@ fn lock(followed: &Followed) -> MutexGuard<'_, Option<Campaign>> {
 }
 
 fn apply(followed: &mut Option<Campaign>, bytes: &[u8]) -> Result<(), String> {
-    match (followed.as_mut(), Glance::at(bytes)) {
-        (Some(campaign), Some(glance)) => {
-            campaign.apply_glance(&glance).map_err(|error| error.to_string())
-        }
-        (Some(campaign), None) => {
-            let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
-            campaign.apply(&entry).map(drop).map_err(|error| error.to_string())
-        }
-        (None, _) => {
-            let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
-            *followed = Some(Campaign::open(&entry).map_err(|error| error.to_string())?);
-            Ok(())
-        }
-    }
+    let stored = Stored::read(bytes).map_err(|error| error.to_string())?;
+    Campaign::follow(followed, &stored).map_err(|error| error.to_string())
 }

@@ -25,4 +25,12 @@ pub mod desk;
 
 pub mod campaigns;
 
+pub mod deposits;
+
+pub mod recipients;
+
+pub mod inbox;
+
+pub mod workers;
+
 pub mod audit;

@@ -15,7 +15,10 @@ use crate::error::StoreError;
 
 mod change;
 
+mod provider;
+
 pub use change::{Change, Recorded, Rule};
+pub use provider::{Endpoint, KeptEvent, ProviderChange, Recipient};
 
 /// Near misses that are kept of a brand.
 pub const NEAR_MISSES_MAX: u64 = 1_000;
@@ -247,6 +250,30 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// [`StoreError`].
     fn version(&mut self) -> Result<u64, StoreError>;
+
+    /// The account that a creator is paid to.
+    ///
+    /// # Errors
+    /// Faults.
+    fn recipient(&mut self, creator: CreatorId) -> Result<Option<Recipient>, StoreError>;
+
+    /// Whose account this is.
+    ///
+    /// # Errors
+    /// Faults.
+    fn recipient_by_account(&mut self, account: &str) -> Result<Option<Recipient>, StoreError>;
+
+    /// Events of the provider that wait to be dealt with at `now`, milliseconds; oldest first.
+    ///
+    /// # Errors
+    /// Faults.
+    fn waiting_events(&mut self, now: i64, limit: usize) -> Result<Vec<KeptEvent>, StoreError>;
+
+    /// How far the provider's list of events was read; none before it was.
+    ///
+    /// # Errors
+    /// Faults.
+    fn event_cursor(&mut self) -> Result<Option<String>, StoreError>;
 
     /// A brand.
     ///

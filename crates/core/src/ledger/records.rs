@@ -201,6 +201,8 @@ pub struct Payout {
     pub state: DisbursementState,
     /// Attempts so far.
     pub attempts: u32,
+    /// When the last attempt was committed, milliseconds; 0 before the first.
+    pub attempted_at: i64,
 }
 
 /// State of a refund to the brand.
@@ -225,6 +227,8 @@ pub struct Refund {
     pub deposit: Seq,
     /// Where it stands.
     pub state: RefundState,
+    /// When it was planned, milliseconds.
+    pub planned_at: i64,
 }
 
 /// What was reversed of a conversion.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
 
-use super::{ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, Wrapped};
+use super::{ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange, Wrapped};
 
 /// Memory that a change takes beside its texts.
 const CHANGE_BYTES: usize = 256;
@@ -142,12 +142,14 @@ pub enum Change {
     /// Reports were refused. The newest [`super::NEAR_MISSES_MAX`] of each brand are kept. Lossy by
     /// design: brands that are unknown are passed over, and whoever finds the queue full drops it.
     NoteNearMisses(Vec<NearMiss>),
+    /// Something about the payment provider.
+    Provider(ProviderChange),
 }
 
 impl Change {
     /// Whether something that caches keep is another after it.
     pub fn is_cached(&self) -> bool {
-        !matches!(self, Self::NoteKeyUses(_) | Self::NoteNearMisses(_))
+        !matches!(self, Self::NoteKeyUses(_) | Self::NoteNearMisses(_) | Self::Provider(_))
     }
 
     /// Rows that it writes, at least 1.
@@ -183,6 +185,7 @@ impl Change {
                     miss.code.len() + miss.detail.len() + field
                 })
                 .sum(),
+            Self::Provider(change) => change.bytes(),
             Self::EraseCreator { .. }
             | Self::OwnCampaign { .. }
             | Self::MapEnrollment { .. }
@@ -278,6 +281,14 @@ rules! {
     SignatureHasSecret = "signature_has_secret",
     /// The code's brand does not run the code's campaign.
     CampaignIsOfBrand = "campaign_is_of_brand",
+    /// No such account at the provider.
+    RecipientKnown = "recipient_known",
+    /// The creator has an account, or the account is another creator's.
+    RecipientUnique = "recipient_unique",
+    /// This event of the provider came before.
+    EventUnique = "event_unique",
+    /// No such event, or it is dealt with.
+    EventWaits = "event_waits",
 }
 
 impl fmt::Display for Rule {

@@ -45,6 +45,8 @@ mod position;
 
 mod projections;
 
+mod provider;
+
 mod reader;
 
 mod registry;

@@ -5,7 +5,7 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::fault;
 use super::position::CampaignNo;
-use super::{near_misses, projections};
+use super::{near_misses, projections, provider};
 use crate::error::StoreError;
 use crate::registry::{
     ApiKey, Brand, Change, Maker, PersonName, PromoCode, Recorded, Rule, Wrapped,
@@ -109,6 +109,7 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
             room.overwriting(|room| room.destroy_campaign_key(*campaign, *at))?;
         }
         Change::NoteNearMisses(misses) => near_misses::note(connection, misses)?,
+        Change::Provider(change) => provider::record(connection, change)?,
     }
     if change.is_cached() {
         room.run("UPDATE registry_versions SET version = version + 1", [])?;

@@ -7,11 +7,12 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::{self, fault};
 use super::position::unsigned;
+use super::provider;
 use super::reader::limited;
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker, NearMiss, NearMissCount,
-    PersonName, PromoCode, RegistryReader, SecretHash, Wrapped,
+    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, KeptEvent, Link, Maker, NearMiss,
+    NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -143,6 +144,22 @@ impl RegistryReader for SqliteRegistryReader {
         let version = self.find("SELECT version FROM registry_versions", [], |row| row.get(0))?;
         let missing = || StoreError::Corrupt("the version of the registry is missing".into());
         version.map(unsigned).ok_or_else(missing)
+    }
+
+    fn recipient(&mut self, creator: CreatorId) -> Result<Option<Recipient>, StoreError> {
+        provider::of_creator(&self.0, creator).map_err(fault)
+    }
+
+    fn recipient_by_account(&mut self, account: &str) -> Result<Option<Recipient>, StoreError> {
+        provider::of_account(&self.0, account).map_err(fault)
+    }
+
+    fn waiting_events(&mut self, now: i64, limit: usize) -> Result<Vec<KeptEvent>, StoreError> {
+        provider::waiting(&self.0, now, limited(limit)).map_err(fault)
+    }
+
+    fn event_cursor(&mut self) -> Result<Option<String>, StoreError> {
+        provider::cursor(&self.0).map_err(fault)
     }
 
     fn brand(&mut self, brand: BrandId) -> Result<Option<Brand>, StoreError> {

@@ -102,6 +102,7 @@ impl Campaign {
             parts: Arc::new(parts),
             state: DisbursementState::Planned,
             attempts: 0,
+            attempted_at: 0,
         };
         self.payouts.insert(step.seq, payout);
         Ok(Applied::Fact(Effect::Use))
@@ -205,7 +206,9 @@ impl Campaign {
         body: &DisbursementAttempted,
     ) -> Result<Applied, LedgerError> {
         let states = [DisbursementState::Planned, DisbursementState::Failed];
+        let at = self.at;
         let payout = self.payout_in(step, body.payout, &states)?;
+        payout.attempted_at = at;
         payout.attempts = payout.attempts.saturating_add(1);
         payout.state = DisbursementState::Attempted;
         if payout.attempts != body.attempt {

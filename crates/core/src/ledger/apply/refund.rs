@@ -28,8 +28,12 @@ impl Campaign {
         deposit.refunded += body.amount;
         step.debit(Account::CampaignFunds, body.amount);
         step.credit(Account::RefundClearing, body.amount);
-        let refund =
-            Refund { amount: body.amount, deposit: body.deposit, state: RefundState::Planned };
+        let refund = Refund {
+            amount: body.amount,
+            deposit: body.deposit,
+            state: RefundState::Planned,
+            planned_at: self.at,
+        };
         self.refunds.insert(step.seq, refund);
         Ok(Applied::Fact(Effect::Refund))
     }

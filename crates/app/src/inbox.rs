@@ -1,0 +1,133 @@
+//! What the payment provider tells: kept first, answered for, and dealt with afterwards.
+//!
+//! An event is acknowledged as soon as it is durable. It is known by its id, however often and by
+//! whichever way it comes, and dealing with it means reading again what it is about, so the order of
+//! events does not matter and a repetition changes nothing.
+
+use sponsorhub_store::registry::{Endpoint, KeptEvent, ProviderChange};
+use sponsorhub_store::{Change, Recorded, Rule};
+
+use crate::deposits::{self, Booked, MoneyError};
+use crate::desk::{CommandError, Desk};
+use crate::ports::PaymentProvider;
+use crate::ports::payment::{PaymentOf, ProviderEvent};
+use crate::recipients;
+
+/// Events that are dealt with in one go.
+const AT_ONCE: usize = 64;
+
+/// The first pause before an event is tried again, milliseconds; doubled each time.
+const RETRY_FIRST_MS: i64 = 2_000;
+
+/// The longest pause, milliseconds.
+const RETRY_LONGEST_MS: i64 = 3_600_000;
+
+/// Tries after which an event about a deposit that nobody expects is left to a person. Until then the
+/// request that opened its page may still be repeated: half a day.
+const TRIES_MAX: u32 = 20;
+
+/// Keeps an authentic event. Whether it is new.
+///
+/// # Errors
+/// [`CommandError`]: it is not kept; do not acknowledge it.
+pub fn receive(
+    desk: &Desk,
+    endpoint: Endpoint,
+    event: &ProviderEvent,
+    raw: Vec<u8>,
+    now: i64,
+) -> Result<bool, CommandError> {
+    let kept = KeptEvent {
+        id: event.id.clone(),
+        endpoint,
+        kind: event.kind.clone(),
+        created_at: event.created_at,
+        received_at: now,
+        recipient: event.recipient.clone(),
+        object: event.object.clone(),
+        payment: event.payment.clone(),
+        raw,
+        tries: 0,
+    };
+    let keep = Change::Provider(ProviderChange::KeepEvent(kept));
+    match desk.record(keep, None) {
+        Ok(Recorded::Done | Recorded::Link { .. } | Recorded::Conflict { .. }) => Ok(true),
+        Err(CommandError::Rule(Rule::EventUnique)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deals with events that wait. How many came to an end.
+///
+/// # Errors
+/// [`MoneyError`]: the inbox itself cannot be read or written. What is wrong with an event is kept
+/// beside it.
+pub async fn deal(
+    desk: &Desk,
+    provider: &dyn PaymentProvider,
+    now: i64,
+) -> Result<usize, MoneyError> {
+    let waiting = desk.registry(|registry| registry.waiting_events(now, AT_ONCE))?;
+    let mut ended = 0;
+    for event in waiting {
+        let id = event.id.clone();
+        let change = match deal_with(desk, provider, &event, now).await {
+            Ok(Booked::Unexpected) if event.tries < TRIES_MAX && is_about_money_in(&event) => {
+                let why = Booked::Unexpected.outcome();
+                ProviderChange::RetryEvent { id, retry_at: later(now, event.tries), why }
+            }
+            Ok(booked) => {
+                ended += 1;
+                if let Booked::Review(what) = &booked {
+                    tracing::error!(event = %id, what, "an event needs a person");
+                }
+                ProviderChange::FinishEvent { id, at: now, outcome: booked.outcome() }
+            }
+            Err(error) if error.retry() || event.tries < TRIES_MAX => {
+                let why = error.to_string();
+                tracing::warn!(event = %id, error = %why, "an event will be tried again");
+                ProviderChange::RetryEvent { id, retry_at: later(now, event.tries), why }
+            }
+            Err(error) => {
+                ended += 1;
+                tracing::error!(event = %id, %error, "an event needs a person");
+                let outcome = format!("needs a person: {error}");
+                ProviderChange::FinishEvent { id, at: now, outcome }
+            }
+        };
+        desk.record(Change::Provider(change), Some(Rule::EventWaits))?;
+    }
+    Ok(ended)
+}
+
+fn later(now: i64, tries: u32) -> i64 {
+    let pause = RETRY_FIRST_MS.saturating_mul(1 << tries.min(20)).min(RETRY_LONGEST_MS);
+    now.saturating_add(pause)
+}
+
+fn is_about_money_in(event: &KeptEvent) -> bool {
+    event.kind.starts_with("checkout.session.")
+}
+
+async fn deal_with(
+    desk: &Desk,
+    provider: &dyn PaymentProvider,
+    event: &KeptEvent,
+    now: i64,
+) -> Result<Booked, MoneyError> {
+    let kind = event.kind.as_str();
+    if let (true, Some(session)) = (is_about_money_in(event), &event.object) {
+        return deposits::observe(desk, provider, PaymentOf::Session(session), now).await;
+    }
+    let is_payment = ["payment_intent.", "charge."].iter().any(|start| kind.starts_with(start));
+    if let (true, Some(payment)) = (is_payment, &event.payment) {
+        return deposits::observe(desk, provider, PaymentOf::Payment(payment), now).await;
+    }
+    let is_account = ["account.", "capability."].iter().any(|start| kind.starts_with(start));
+    let object = event.object.as_ref().filter(|_| kind.starts_with("account."));
+    if let (true, Some(account)) = (is_account, event.recipient.as_ref().or(object)) {
+        recipients::refresh(desk, provider, account, now).await?;
+    }
+    // Transfers and refunds are followed by the workers that made them.
+    Ok(Booked::Nothing)
+}

@@ -1,0 +1,213 @@
+//! Payouts on their way: attempt in the ledger, transfer at the provider, outcome in the ledger.
+//!
+//! At most one transfer per payout, for ever (INV-3). The attempt and its key are durable before the
+//! call. No answer leaves it unknown, and then only the same key is sent again; once the provider may
+//! have forgotten the key, and before a refusal that follows a doubt is believed, the transfer is
+//! looked up first.
+
+use sponsorhub_core::disbursement::{DisbursementState, Outcome as Recorded};
+use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_core::refusal::Refusal;
+
+use super::{SAME_KEY_MS, Workers};
+use crate::deposits::MoneyError;
+use crate::desk::CommandError;
+use crate::ports::Outcome;
+use crate::ports::payment::TransferOrder;
+use crate::recipients;
+
+/// A payout whose money has not arrived.
+#[derive(Clone, Debug)]
+struct Open {
+    id: CampaignId,
+    payout: Seq,
+    enrollment: EnrollmentId,
+    amount: Minor,
+    currency: Currency,
+    deposit: Seq,
+    /// Whether it is the operator's own money that backs it.
+    is_advance: bool,
+    state: DisbursementState,
+    attempt: u32,
+    attempted_at: i64,
+}
+
+/// The idempotency key of an attempt. Frozen: it is in the ledger.
+pub fn attempt_key(campaign: CampaignId, payout: Seq, attempt: u32) -> String {
+    format!("payout:{campaign}:{payout}:a{attempt}")
+}
+
+/// By which the transfer of a payout is found again at the provider, whatever the attempt.
+pub fn payout_reference(campaign: CampaignId, payout: Seq) -> String {
+    format!("{campaign}:{payout}")
+}
+
+impl Workers {
+    /// Sends what is planned and finds out what became of what was sent; how many things were
+    /// recorded.
+    pub(super) async fn disburse(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
+        let open = self.open_payouts(id)?;
+        if open.is_empty() {
+            return Ok(0);
+        }
+        let recipients = recipients::of_campaign(&self.desk, id)?;
+        let (mut done, mut failed) = (0, None);
+        for open in open {
+            let Some(recipient) = recipients.get(&open.enrollment) else { continue };
+            let thing = (id, open.payout);
+            if !self.is_due(thing, now) {
+                continue;
+            }
+            match self.move_on(open, &recipient.account, now).await {
+                Ok(true) => {
+                    done += 1;
+                    self.resume(thing);
+                }
+                Ok(false) => self.pause(thing, now),
+                Err(error) => {
+                    self.pause(thing, now);
+                    failed = Some(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) if done == 0 => Err(error),
+            _ => Ok(done),
+        }
+    }
+
+    fn open_payouts(&self, id: CampaignId) -> Result<Vec<Open>, MoneyError> {
+        let open = self.desk.look(id, |state| {
+            let payouts = state.payouts().iter().filter(|(_, payout)| {
+                use DisbursementState::{Attempted, Failed, Planned, Unknown};
+                matches!(payout.state, Planned | Failed | Attempted | Unknown)
+            });
+            let open = payouts.map(|(seq, payout)| Open {
+                id,
+                payout: *seq,
+                enrollment: state.enrollment(payout.enrollment).id,
+                amount: payout.amount,
+                currency: state.terms().currency,
+                deposit: payout.deposit,
+                is_advance: state.deposits().get(&payout.deposit).is_some_and(|d| d.is_advance),
+                state: payout.state,
+                attempt: payout.attempts,
+                attempted_at: payout.attempted_at,
+            });
+            open.collect()
+        })?;
+        Ok(open)
+    }
+
+    /// One step of one payout; whether it is paid or a definite no now.
+    async fn move_on(&self, mut open: Open, account: &str, now: i64) -> Result<bool, MoneyError> {
+        use DisbursementState::{Attempted, Failed, Planned, Unknown};
+        let id = open.id;
+        if matches!(open.state, Planned | Failed) {
+            // What the provider said last may have changed since.
+            let fresh = recipients::refresh(&self.desk, &*self.provider, account, now).await?;
+            if !fresh.is_some_and(|fresh| fresh.may_receive) {
+                return Ok(false);
+            }
+            open.attempt = open.attempt.saturating_add(1);
+            let key = attempt_key(id, open.payout, open.attempt);
+            let attempt = self
+                .desk
+                .command(id, now, |draft| draft.attempt(open.payout, key.clone(), &|_| true));
+            match attempt {
+                // Others' money is still on its way: this one waits for its turn.
+                Err(CommandError::Refused(Refusal::Cash { .. })) => return Ok(false),
+                other => other?,
+            }
+            open.state = Planned;
+        } else if now.saturating_sub(open.attempted_at) > SAME_KEY_MS {
+            return self.look_up(&open, account, "not_found", now).await;
+        }
+        let backing = if open.is_advance { None } else { self.charge(id, open.deposit).await? };
+        let order = TransferOrder {
+            recipient: account.to_owned(),
+            amount: open.amount,
+            currency: open.currency,
+            backing,
+            group: id,
+            payout: payout_reference(id, open.payout),
+            key: attempt_key(id, open.payout, open.attempt),
+        };
+        let was_in_doubt = matches!(open.state, Attempted | Unknown);
+        match self.provider.transfer(&order).await {
+            Outcome::Done { id: transfer, amount } => self.arrived(&open, (transfer, amount), now),
+            Outcome::Refused { code, .. } if was_in_doubt => {
+                self.look_up(&open, account, &code, now).await
+            }
+            Outcome::Refused { code, message, request } => {
+                tracing::warn!(%id, payout = open.payout, code, message, ?request, "transfer refused");
+                self.record(&open, &Recorded::Failed(code), now)?;
+                // A further attempt is made after a pause.
+                Ok(false)
+            }
+            Outcome::Unknown { why, .. } => {
+                if open.state != Unknown {
+                    self.record(&open, &Recorded::Unknown(why), now)?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Asks the provider whether the money moved; if not, that is a definite no by this code.
+    async fn look_up(
+        &self,
+        open: &Open,
+        account: &str,
+        code: &str,
+        now: i64,
+    ) -> Result<bool, MoneyError> {
+        let payout = payout_reference(open.id, open.payout);
+        let found = self.provider.find_transfer(open.id, account, &payout).await?;
+        if let Some(transfer) = found {
+            return self.arrived(open, (transfer.id, transfer.amount), now);
+        }
+        self.record(open, &Recorded::Failed(code.to_owned()), now)?;
+        Ok(false)
+    }
+
+    fn arrived(
+        &self,
+        open: &Open,
+        (transfer, amount): (String, Minor),
+        now: i64,
+    ) -> Result<bool, MoneyError> {
+        if amount != open.amount {
+            tracing::error!(id = %open.id, payout = open.payout, transfer, %amount, ordered = %open.amount,
+                "a transfer has another amount than its payout: needs a person");
+            if open.state != DisbursementState::Unknown {
+                let why = format!("{transfer} moved {amount}");
+                self.record(open, &Recorded::Unknown(why), now)?;
+            }
+            return Ok(false);
+        }
+        self.record(open, &Recorded::Paid(transfer), now)?;
+        Ok(true)
+    }
+
+    /// Records an outcome. That somebody recorded it meanwhile is no error.
+    fn record(&self, open: &Open, outcome: &Recorded, now: i64) -> Result<(), MoneyError> {
+        self.desk.command(open.id, now, |draft| {
+            let known = draft.campaign().payouts().get(&open.payout);
+            let is_open = known.is_some_and(|payout| {
+                use DisbursementState::{Attempted, Unknown};
+                let waits = match outcome {
+                    Recorded::Unknown(_) => payout.state == Attempted,
+                    _ => matches!(payout.state, Attempted | Unknown),
+                };
+                waits && payout.attempts == open.attempt
+            });
+            if is_open {
+                draft.record_outcome(open.payout, open.attempt, outcome.clone())?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}

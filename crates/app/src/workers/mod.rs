@@ -1,0 +1,280 @@
+//! What happens without anybody asking: reconcilers that compare the ledgers with the time and with
+//! the payment provider, and close the gap.
+//!
+//! They take no input, so nothing can be lost or run out of step: a wake-up is only a hint, the
+//! next tick finds whatever there is to do. One process owns the store (ADR 4), so a campaign has one
+//! worker at a time; what a killed one left behind is in the ledger and found by the next.
+
+mod advance;
+mod disburse;
+mod pauses;
+mod refund;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::records::DepositStatus;
+use sponsorhub_store::registry::{Endpoint, ProviderChange};
+use sponsorhub_store::{Change, StoreError};
+
+use crate::deposits::{self, MoneyError};
+use crate::desk::Desk;
+use crate::inbox;
+use crate::ports::PaymentProvider;
+use crate::ports::payment::PaymentOf;
+
+pub use disburse::{attempt_key, payout_reference};
+pub use refund::refund_reference;
+
+use pauses::Pauses;
+
+/// Campaigns that are listed at a time.
+const PAGE: usize = 1_000;
+
+/// How long the same key may be sent again after an unknown outcome, milliseconds: the provider keeps
+/// keys for a day at least, and this is well before. Afterwards the money is looked up first.
+pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
+
+/// How often things are done.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// At least so long between two rollups of a campaign, milliseconds.
+    pub rollup_ms: i64,
+    /// At least so long between two readings of the provider's list of events, and of one deposit
+    /// whose fate is not known, milliseconds.
+    pub poll_ms: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { rollup_ms: 60_000, poll_ms: 60_000 }
+    }
+}
+
+/// How a kind of work went, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobStatus {
+    /// When it last ran, milliseconds.
+    pub last_run_at: i64,
+    /// When it last did something, milliseconds; 0 for never.
+    pub last_done_at: i64,
+    /// How many things it did since the start.
+    pub done: u64,
+    /// What went wrong at its last run.
+    pub error: Option<String>,
+}
+
+/// How all work stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// By the name of the job.
+    pub jobs: BTreeMap<&'static str, JobStatus>,
+    /// The time up to which nothing was left to do, milliseconds: the last tick that did nothing.
+    pub settled_at: i64,
+}
+
+/// What is remembered between ticks. Losing it costs a repetition, never money.
+#[derive(Debug, Default)]
+struct Memory {
+    /// When each campaign was last advanced.
+    advanced_at: HashMap<CampaignId, i64>,
+    polled_at: Option<i64>,
+    /// Pauses after failures, of things by campaign and position.
+    pauses: Pauses<(CampaignId, Seq)>,
+    /// Charges behind deposits.
+    charges: HashMap<(CampaignId, Seq), String>,
+    standing: Standing,
+}
+
+/// All reconcilers.
+#[derive(Debug)]
+pub struct Workers {
+    desk: Arc<Desk>,
+    provider: Arc<dyn PaymentProvider>,
+    pace: Pace,
+    memory: Mutex<Memory>,
+}
+
+impl Workers {
+    /// Workers at this desk.
+    pub fn new(desk: Arc<Desk>, provider: Arc<dyn PaymentProvider>, pace: Pace) -> Self {
+        Self { desk, provider, pace, memory: Mutex::default() }
+    }
+
+    /// How the work stands.
+    pub fn standing(&self) -> Standing {
+        self.with(|memory| memory.standing.clone())
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+        change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does everything that is due at `now`, milliseconds, once; how many things that were. One
+    /// campaign's trouble holds up no other.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the store cannot be read.
+    pub async fn tick(&self, now: i64) -> Result<usize, StoreError> {
+        let mut done = self.note("events", now, self.poll(now).await);
+        done += self.note("inbox", now, inbox::deal(&self.desk, &*self.provider, now).await);
+        let mut after = 0;
+        loop {
+            let page = self.desk.read(|reader| reader.campaigns(after, PAGE))?;
+            for listed in &page {
+                after = listed.no;
+                done += self.campaign(listed.campaign, now).await;
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        if done == 0 {
+            self.with(|memory| memory.standing.settled_at = now);
+        }
+        Ok(done)
+    }
+
+    async fn campaign(&self, id: CampaignId, now: i64) -> usize {
+        let at_rest = self.desk.look(id, |state| is_at_rest(state, now));
+        match at_rest {
+            Ok(true) => return 0,
+            Ok(false) => {}
+            Err(error) => return self.note("rollup", now, Err(error.into())),
+        }
+        self.note("deposits", now, self.deposits(id, now).await)
+            + self.note("rollup", now, self.advance(id, now).await)
+            + self.note("disburse", now, self.disburse(id, now).await)
+            + self.note("refund", now, self.refund(id, now).await)
+    }
+
+    /// Notes how a job went; how many things it did.
+    fn note(&self, job: &'static str, now: i64, done: Result<usize, MoneyError>) -> usize {
+        let (count, error) = match done {
+            Ok(count) => (count, None),
+            Err(error) => {
+                tracing::warn!(job, %error, "a job could not finish; it will be tried again");
+                (0, Some(error.to_string()))
+            }
+        };
+        self.with(|memory| {
+            let status = memory.standing.jobs.entry(job).or_default();
+            status.last_run_at = now;
+            status.done += u64::try_from(count).unwrap_or(u64::MAX);
+            if count > 0 {
+                status.last_done_at = now;
+            }
+            status.error = error;
+        });
+        count
+    }
+
+    /// Reads the provider's list of events, so that a webhook which never came is not missed.
+    async fn poll(&self, now: i64) -> Result<usize, MoneyError> {
+        let last = self.with(|memory| memory.polled_at);
+        if last.is_some_and(|last| now.saturating_sub(last) < self.pace.poll_ms) {
+            return Ok(0);
+        }
+        let mut fresh = 0;
+        let mut cursor = self.desk.registry(|registry| registry.event_cursor())?;
+        loop {
+            let page = self.provider.events_after(cursor.as_deref()).await?;
+            for event in &page.events {
+                let is_new = inbox::receive(&self.desk, Endpoint::List, event, Vec::new(), now)?;
+                fresh += usize::from(is_new);
+            }
+            let Some(read) = page.cursor.filter(|read| cursor.as_ref() != Some(read)) else {
+                break;
+            };
+            let keep = ProviderChange::KeepCursor { cursor: read.clone(), at: now };
+            self.desk.record(Change::Provider(keep), None)?;
+            cursor = Some(read);
+            if !page.has_more {
+                break;
+            }
+        }
+        self.with(|memory| memory.polled_at = Some(now));
+        Ok(fresh)
+    }
+
+    /// Reads deposits again whose fee is not known, and closes the pages of campaigns that ended.
+    async fn deposits(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
+        let (has_ended, open) = self.desk.look(id, |state| {
+            let open = state.deposits().iter().filter(|(_, deposit)| {
+                let is_unsettled = deposit.is_confirmed() && !deposit.settled;
+                !deposit.is_advance && (is_unsettled || deposit.status == DepositStatus::Expected)
+            });
+            let open = open.map(|(seq, deposit)| (*seq, deposit.session.clone(), deposit.status));
+            let ended = state.ended_at().is_some() || state.state().is_terminal();
+            (ended, open.collect::<Vec<_>>())
+        })?;
+        let mut done = 0;
+        for (seq, session, status) in open {
+            let is_expected = status == DepositStatus::Expected;
+            // What is expected of a running campaign is told by an event.
+            if (is_expected && !has_ended) || !self.is_due((id, seq), now) {
+                continue;
+            }
+            if is_expected && let Err(error) = self.provider.expire_checkout(&session).await {
+                tracing::info!(%error, "a page is not open any more");
+            }
+            let of = PaymentOf::Session(&session);
+            match deposits::observe(&self.desk, &*self.provider, of, now).await {
+                Ok(deposits::Booked::Funds(_) | deposits::Booked::Failed(_)) => done += 1,
+                Ok(_) => self.with(|memory| {
+                    memory.pauses.at((id, seq), now.saturating_add(self.pace.poll_ms));
+                }),
+                Err(error) => {
+                    self.pause((id, seq), now);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// The charge behind a deposit, which transfers and refunds of it name.
+    async fn charge(&self, id: CampaignId, deposit: Seq) -> Result<Option<String>, MoneyError> {
+        if let Some(known) = self.with(|memory| memory.charges.get(&(id, deposit)).cloned()) {
+            return Ok(Some(known));
+        }
+        let payment = self.desk.look(id, |state| {
+            state.deposits().get(&deposit).and_then(|deposit| deposit.payment.clone())
+        })?;
+        let Some(payment) = payment else { return Ok(None) };
+        let read = self.provider.payment(PaymentOf::Payment(&payment)).await?;
+        let charge = read.and_then(|payment| payment.charge);
+        if let Some(charge) = &charge {
+            let charge = charge.clone();
+            self.with(|memory| memory.charges.insert((id, deposit), charge));
+        }
+        Ok(charge)
+    }
+
+    fn is_due(&self, thing: (CampaignId, Seq), now: i64) -> bool {
+        self.with(|memory| memory.pauses.is_due(&thing, now))
+    }
+
+    fn pause(&self, thing: (CampaignId, Seq), now: i64) {
+        self.with(|memory| memory.pauses.after_failure(thing, now));
+    }
+
+    fn resume(&self, thing: (CampaignId, Seq)) {
+        self.with(|memory| memory.pauses.forget(&thing));
+    }
+}
+
+/// Whether nothing can be due in a campaign that is over.
+fn is_at_rest(state: &Campaign, now: i64) -> bool {
+    let is_over = matches!(state.state(), State::PaidOut | State::Cancelled);
+    is_over
+        && !state.in_flight().is_positive()
+        && !(state.is_refundable(now) && state.free().is_positive())
+        && state.enrollments().iter().all(|enrollment| enrollment.unclaimed_left.is_zero())
+        && state.deposits().values().all(|deposit| {
+            deposit.status == DepositStatus::Failed || deposit.is_advance || deposit.settled
+        })
+}

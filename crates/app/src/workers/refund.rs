@@ -1,0 +1,131 @@
+//! Unspent money on its way back to the brand.
+//!
+//! A planned refund is sent under a key made of its name, the same until there is an answer; once
+//! the provider may have forgotten the key, the refund is looked up first.
+
+use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::records::{Refund, RefundState};
+use sponsorhub_core::money::Currency;
+use sponsorhub_core::refund::RefundOutcome;
+
+use super::{SAME_KEY_MS, Workers};
+use crate::deposits::MoneyError;
+use crate::ports::payment::{RefundOrder, RefundProgress};
+use crate::ports::{Outcome, ProviderError};
+
+/// The idempotency key and the reference of a refund. Frozen: the provider has it.
+pub fn refund_reference(campaign: CampaignId, refund: Seq) -> String {
+    format!("refund:{campaign}:{refund}")
+}
+
+impl Workers {
+    /// Sends planned refunds; how many things were recorded.
+    pub(super) async fn refund(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
+        let (currency, planned) = self.desk.look(id, |state| {
+            let planned =
+                state.refunds().iter().filter(|(_, refund)| refund.state == RefundState::Planned);
+            let planned: Vec<_> = planned.map(|(seq, refund)| (*seq, *refund)).collect();
+            (state.terms().currency, planned)
+        })?;
+        let mut done = 0;
+        for (seq, refund) in planned {
+            if !self.is_due((id, seq), now) {
+                continue;
+            }
+            match self.send_back(id, (seq, refund), currency, now).await {
+                Ok(Some(outcome)) => {
+                    if let RefundOutcome::Failed(code) = &outcome {
+                        tracing::warn!(%id, refund = seq, code, "a refund was refused");
+                        self.pause((id, 0), now);
+                    } else {
+                        self.resume((id, 0));
+                    }
+                    self.record_refund(id, seq, &outcome, now)?;
+                    self.resume((id, seq));
+                    done += 1;
+                }
+                Ok(None) => self.pause((id, seq), now),
+                Err(error) => {
+                    self.pause((id, seq), now);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// None while nothing is known.
+    async fn send_back(
+        &self,
+        id: CampaignId,
+        (seq, refund): (Seq, Refund),
+        currency: Currency,
+        now: i64,
+    ) -> Result<Option<RefundOutcome>, MoneyError> {
+        let Some(charge) = self.charge(id, refund.deposit).await? else {
+            let what = format!("deposit {} has no charge to refund", refund.deposit);
+            return Err(ProviderError::Unusable { what, request: None }.into());
+        };
+        let reference = refund_reference(id, seq);
+        if now.saturating_sub(refund.planned_at) > SAME_KEY_MS
+            && let Some(outcome) = self.find_refund(&charge, &reference).await?
+        {
+            return Ok(Some(outcome));
+        }
+        let order = RefundOrder {
+            charge: charge.clone(),
+            amount: refund.amount,
+            currency,
+            key: reference.clone(),
+            reference,
+        };
+        Ok(match self.provider.refund(&order).await {
+            Outcome::Done { id: refunded, amount } if amount == refund.amount => {
+                Some(RefundOutcome::Paid(refunded))
+            }
+            Outcome::Done { id: refunded, amount } => {
+                tracing::error!(%id, refund = seq, refunded, %amount, ordered = %refund.amount,
+                    "a refund has another amount than ordered: needs a person");
+                None
+            }
+            // It may be the answer to a repetition, so it does not prove that nothing moved.
+            Outcome::Refused { code, .. } => {
+                let found = self.find_refund(&charge, &order.reference).await?;
+                Some(found.unwrap_or(RefundOutcome::Failed(code)))
+            }
+            Outcome::Unknown { why, .. } => {
+                tracing::warn!(%id, refund = seq, why, "no definite answer about a refund");
+                None
+            }
+        })
+    }
+
+    async fn find_refund(
+        &self,
+        charge: &str,
+        reference: &str,
+    ) -> Result<Option<RefundOutcome>, MoneyError> {
+        let found = self.provider.find_refund(charge, reference).await?;
+        Ok(found.map(|seen| match seen.progress {
+            RefundProgress::Failed => RefundOutcome::Failed("refund_failed".to_owned()),
+            RefundProgress::Pending | RefundProgress::Succeeded => RefundOutcome::Paid(seen.id),
+        }))
+    }
+
+    fn record_refund(
+        &self,
+        id: CampaignId,
+        seq: Seq,
+        outcome: &RefundOutcome,
+        now: i64,
+    ) -> Result<(), MoneyError> {
+        self.desk.command(id, now, |draft| {
+            let known = draft.campaign().refunds().get(&seq);
+            if known.is_some_and(|refund| refund.state == RefundState::Planned) {
+                draft.record_refund(seq, outcome.clone())?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}

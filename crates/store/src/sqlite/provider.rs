@@ -1,0 +1,164 @@
+//! The provider's accounts and events: writing inside the transaction of a step, and reading.
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use sponsorhub_core::ids::CreatorId;
+
+use super::registry::Stop;
+use crate::registry::{Endpoint, KeptEvent, ProviderChange, Recipient, Rule};
+
+fn run(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(params)
+}
+
+fn must(is_done: bool, rule: Rule) -> Result<(), Stop> {
+    if is_done { Ok(()) } else { Err(rule.into()) }
+}
+
+/// Does a change in the transaction that is open.
+pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result<(), Stop> {
+    match change {
+        ProviderChange::KeepRecipient(recipient) => keep_recipient(connection, recipient),
+        ProviderChange::NoteRecipient { account, may_receive, payouts_enabled, at } => {
+            let known = "SELECT 1 FROM recipients WHERE account = ?1";
+            must(connection.prepare_cached(known)?.exists([account])?, Rule::RecipientKnown)?;
+            run(
+                connection,
+                "UPDATE recipients SET may_receive = ?2, payouts_enabled = ?3, checked_at_ms = ?4
+                 WHERE account = ?1 AND checked_at_ms <= ?4",
+                params![account, may_receive, payouts_enabled, at],
+            )?;
+            Ok(())
+        }
+        ProviderChange::KeepEvent(event) => keep_event(connection, event),
+        ProviderChange::RetryEvent { id, retry_at, why } => {
+            let sql = "UPDATE provider_events
+                       SET tries = tries + 1, retry_at_ms = ?2, outcome = ?3
+                       WHERE id = ?1 AND done_at_ms IS NULL";
+            must(run(connection, sql, params![id, retry_at, why])? == 1, Rule::EventWaits)
+        }
+        ProviderChange::FinishEvent { id, at, outcome } => {
+            let sql = "UPDATE provider_events SET done_at_ms = ?2, outcome = ?3
+                       WHERE id = ?1 AND done_at_ms IS NULL";
+            must(run(connection, sql, params![id, at, outcome])? == 1, Rule::EventWaits)
+        }
+        ProviderChange::KeepCursor { cursor, at } => {
+            let sql = "INSERT INTO provider_cursors (one, cursor, read_at_ms) VALUES (1, ?1, ?2)
+                       ON CONFLICT (one) DO UPDATE SET cursor = ?1, read_at_ms = ?2";
+            run(connection, sql, params![cursor, at])?;
+            Ok(())
+        }
+    }
+}
+
+fn keep_recipient(connection: &Connection, recipient: &Recipient) -> Result<(), Stop> {
+    let Recipient { creator, account, may_receive, payouts_enabled, created_at, checked_at } =
+        recipient;
+    let known = "SELECT 1 FROM creators WHERE id = ?1 AND erased_at_ms IS NULL";
+    must(connection.prepare_cached(known)?.exists([creator.0])?, Rule::CreatorKnown)?;
+    let taken = "SELECT 1 FROM recipients WHERE creator_id = ?1 OR account = ?2";
+    let taken = connection.prepare_cached(taken)?.exists(params![creator.0, account])?;
+    must(!taken, Rule::RecipientUnique)?;
+    run(
+        connection,
+        "INSERT INTO recipients (creator_id, account, may_receive, payouts_enabled,
+            created_at_ms, checked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![creator.0, account, may_receive, payouts_enabled, created_at, checked_at],
+    )?;
+    Ok(())
+}
+
+fn keep_event(connection: &Connection, event: &KeptEvent) -> Result<(), Stop> {
+    let known = "SELECT 1 FROM provider_events WHERE id = ?1";
+    must(!connection.prepare_cached(known)?.exists([&event.id])?, Rule::EventUnique)?;
+    run(
+        connection,
+        "INSERT INTO provider_events (id, endpoint, kind, created_at_ms, received_at_ms, recipient,
+            object, payment, raw, tries, retry_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)",
+        params![
+            event.id,
+            event.endpoint.name(),
+            event.kind,
+            event.created_at,
+            event.received_at,
+            event.recipient,
+            event.object,
+            event.payment,
+            event.raw,
+            event.tries,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Columns of a recipient, in the order in which [`recipient`] reads them.
+macro_rules! recipients {
+    ($from_where:literal) => {
+        concat!(
+            "SELECT r.creator_id, r.account, r.may_receive, r.payouts_enabled, r.created_at_ms,
+                r.checked_at_ms FROM recipients r ",
+            $from_where
+        )
+    };
+}
+
+fn recipient(row: &Row<'_>) -> rusqlite::Result<Recipient> {
+    Ok(Recipient {
+        creator: CreatorId(row.get(0)?),
+        account: row.get(1)?,
+        may_receive: row.get(2)?,
+        payouts_enabled: row.get(3)?,
+        created_at: row.get(4)?,
+        checked_at: row.get(5)?,
+    })
+}
+
+pub(super) fn of_creator(
+    connection: &Connection,
+    creator: CreatorId,
+) -> rusqlite::Result<Option<Recipient>> {
+    let sql = recipients!("WHERE r.creator_id = ?1");
+    connection.prepare_cached(sql)?.query_row([creator.0], recipient).optional()
+}
+
+pub(super) fn of_account(
+    connection: &Connection,
+    account: &str,
+) -> rusqlite::Result<Option<Recipient>> {
+    let sql = recipients!("WHERE r.account = ?1");
+    connection.prepare_cached(sql)?.query_row([account], recipient).optional()
+}
+
+pub(super) fn waiting(
+    connection: &Connection,
+    now: i64,
+    limit: i64,
+) -> rusqlite::Result<Vec<KeptEvent>> {
+    let sql = "SELECT id, endpoint, kind, created_at_ms, received_at_ms, recipient, object,
+                   payment, raw, tries
+               FROM provider_events WHERE done_at_ms IS NULL AND retry_at_ms <= ?1
+               ORDER BY retry_at_ms, created_at_ms LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let events = statement.query_map(params![now, limit], |row| {
+        let name: String = row.get(1)?;
+        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name);
+        Ok(KeptEvent {
+            id: row.get(0)?,
+            endpoint: endpoint.unwrap_or(Endpoint::List),
+            kind: row.get(2)?,
+            created_at: row.get(3)?,
+            received_at: row.get(4)?,
+            recipient: row.get(5)?,
+            object: row.get(6)?,
+            payment: row.get(7)?,
+            raw: row.get(8)?,
+            tries: row.get(9)?,
+        })
+    })?;
+    events.collect()
+}
+
+pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT cursor FROM provider_cursors";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()
+}

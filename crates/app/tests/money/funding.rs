@@ -1,0 +1,173 @@
+//! The gate: whatever the provider tells and in whatever order, no campaign is live before the money
+//! of the right amount, currency, mode and campaign was read at the provider (INV-9).
+
+use sponsorhub_app::campaigns::{self, Step};
+use sponsorhub_app::deposits::Booked;
+use sponsorhub_app::inbox;
+use sponsorhub_app::ports::payment::{Payment, ProviderEvent};
+use sponsorhub_core::attribution::keys::Mode;
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::money::Minor;
+use sponsorhub_store::registry::Endpoint;
+
+use crate::{BUDGET, CAMPAIGN, Scene, now_or_never};
+
+/// What the provider says when it is asked, and whether that is the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    CompletedUnpaid,
+    Succeeded,
+    AsyncFailed,
+    WrongAmount,
+    WrongCurrency,
+    WrongCampaign,
+    WrongMode,
+    /// An event that nobody at the provider knows anything about.
+    Forged,
+}
+
+const ALL: [Says; 8] = [
+    Says::CompletedUnpaid,
+    Says::Succeeded,
+    Says::AsyncFailed,
+    Says::WrongAmount,
+    Says::WrongCurrency,
+    Says::WrongCampaign,
+    Says::WrongMode,
+    Says::Forged,
+];
+
+fn payment(good: &Payment, says: Says) -> Option<Payment> {
+    let mut payment = good.clone();
+    match says {
+        Says::Succeeded => {}
+        Says::CompletedUnpaid => {
+            (payment.is_paid, payment.amount, payment.fee) = (false, Minor::ZERO, None);
+        }
+        Says::AsyncFailed => {
+            (payment.is_paid, payment.is_failed, payment.amount) = (false, true, Minor::ZERO);
+        }
+        Says::WrongAmount => payment.amount -= Minor(1),
+        Says::WrongCurrency => payment.currency = "eur".to_owned(),
+        Says::WrongCampaign => payment.campaign = CampaignId([8; 16]),
+        Says::WrongMode => payment.mode = Mode::Live,
+        Says::Forged => return None,
+    }
+    Some(payment)
+}
+
+/// The event by which the product hears that there is something to read.
+fn hear(scene: &Scene, session: &str, number: usize) {
+    let event = ProviderEvent {
+        id: format!("evt_{number}"),
+        kind: "checkout.session.completed".to_owned(),
+        created_at: scene.now(),
+        is_live: false,
+        recipient: None,
+        object: Some(session.to_owned()),
+        payment: None,
+    };
+    let is_new =
+        inbox::receive(&scene.desk, Endpoint::Account, &event, b"{}".to_vec(), scene.now());
+    assert!(is_new.expect("kept"));
+    let again = inbox::receive(&scene.desk, Endpoint::List, &event, Vec::new(), scene.now());
+    assert!(!again.expect("known"), "an event is kept once");
+    now_or_never(inbox::deal(&scene.desk, &*scene.provider, scene.now())).expect("dealt with");
+}
+
+/// Every pair of things that the provider may say, one after the other, and the launch tried after
+/// each: it succeeds exactly when the money was there once and had not failed before.
+#[test]
+fn no_order_of_events_makes_a_campaign_live_without_its_money() {
+    for first in ALL {
+        for second in ALL {
+            for third in [Says::Succeeded, Says::CompletedUnpaid, Says::AsyncFailed] {
+                let directory = tempfile::tempdir().expect("a directory");
+                let scene = Scene::open(directory.path());
+                scene.create();
+                let opened = scene.deposit("d");
+                let session = opened.checkout.session.clone();
+                let good = scene.paid(&opened);
+                let (mut is_funded, mut has_failed) = (false, false);
+                for (number, says) in [first, second, third].into_iter().enumerate() {
+                    scene.provider.with(|world| world.payments.remove(&session));
+                    if let Some(payment) = payment(&good, says) {
+                        scene
+                            .provider
+                            .with(|world| world.payments.insert(session.clone(), payment));
+                    }
+                    hear(&scene, &session, number);
+                    scene.pass(1_000);
+                    is_funded |= says == Says::Succeeded && !has_failed;
+                    has_failed |= says == Says::AsyncFailed && !is_funded;
+                    let launched =
+                        campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now());
+                    let state = scene.look(|campaign| campaign.state());
+                    let said = [first, second, third];
+                    assert_eq!(state == State::Live, is_funded, "{said:?} after {number}");
+                    if state != State::Live {
+                        launched.expect_err("INV-9");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkout_that_is_opened_twice_under_one_key_is_one_deposit() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let (first, second) = (scene.deposit("same"), scene.deposit("same"));
+    assert_eq!((first.deposit, first.total), (second.deposit, second.total));
+    assert_ne!(scene.deposit("other").deposit, first.deposit);
+    assert_eq!(first.total, Minor(104_100), "4 % and 1.00 for the provider's fee");
+}
+
+#[test]
+fn the_fee_may_be_known_later_and_is_booked_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("d");
+    let session = &opened.checkout.session;
+    let good = scene.paid(&opened);
+    scene.pay(Payment { fee: None, available_on: None, ..good.clone() });
+    assert_eq!(scene.observe(session), Booked::Funds(opened.deposit));
+    let reserve = |scene: &Scene| scene.look(|campaign| campaign.balance(Account::FeeReserve));
+    assert_eq!(reserve(&scene), Minor(4_100));
+    assert_eq!(scene.observe(session), Booked::Nothing);
+    scene.pay(good);
+    // Nobody told: the workers ask by themselves.
+    scene.pass(2_000);
+    scene.tick();
+    assert_eq!(reserve(&scene), Minor::ZERO);
+    let funds = scene.look(|campaign| campaign.balance(Account::CampaignFunds));
+    assert_eq!(funds, BUDGET + Minor(1_100), "what is left of the reserve is the brand's");
+    assert_eq!(scene.observe(session), Booked::Nothing);
+}
+
+#[test]
+fn pages_of_a_cancelled_campaign_are_closed_and_late_money_goes_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let (unpaid, late) = (scene.deposit("unpaid"), scene.deposit("late"));
+    let open = Payment { is_paid: false, fee: None, ..scene.paid(&unpaid) };
+    scene.pay(open);
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("cancelled");
+    scene.pay(scene.paid(&late));
+    for _ in 0..6 {
+        scene.pass(2_000);
+        scene.tick();
+    }
+    let refunded = scene.provider.with(|world| world.refunds.clone());
+    let total: Minor = refunded.iter().map(|refund| refund.amount).sum();
+    assert_eq!(total, late.total - Minor(3_000), "all but the provider's fee");
+    assert!(scene.look(|campaign| campaign.balance(Account::CampaignFunds)).is_zero());
+    let failed = scene.look(|campaign| campaign.expected_deposit(unpaid.deposit).is_none());
+    assert!(failed, "nothing is expected any more");
+}

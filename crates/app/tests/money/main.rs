@@ -1,0 +1,201 @@
+//! Money in and out, against a provider that answers as it is told: the funding gate, and at most one
+//! transfer per payout whatever is heard or not (INV-3, INV-9).
+
+mod provider;
+
+mod funding;
+
+mod paying;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use sponsorhub_app::campaigns::{self, Step};
+use sponsorhub_app::catalog::Keys;
+use sponsorhub_app::deposits::{self, Opened, Wanted};
+use sponsorhub_app::desk::Desk;
+use sponsorhub_app::ports::Chance;
+use sponsorhub_app::ports::payment::{OnboardingAddresses, Payment};
+use sponsorhub_app::recipients;
+use sponsorhub_app::workers::{Pace, Workers};
+use sponsorhub_core::attribution::keys::{Keyring, KeyringId, Mode, Secret};
+use sponsorhub_core::campaign::terms::{BaseUnlock, OnExhausted, Rate, Terms};
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_store::registry::{Brand, PersonName};
+use sponsorhub_store::{Change, Options, SqliteStore};
+
+use provider::Scripted;
+
+const T: i64 = 1_767_614_400_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+const BUDGET: Minor = Minor(100_000);
+const BASE: Minor = Minor(20_000);
+
+const BRAND: BrandId = BrandId([1; 16]);
+const CAMPAIGN: CampaignId = CampaignId([2; 16]);
+const CREATOR: CreatorId = CreatorId([3; 16]);
+const ENROLLMENT: EnrollmentId = EnrollmentId([4; 16]);
+
+#[derive(Debug, Default)]
+struct Counting(AtomicU64);
+
+impl Chance for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let next = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (byte, value) in bytes.iter_mut().zip(next.into_iter().cycle()) {
+            *byte = value;
+        }
+    }
+}
+
+/// Runs what never waits: the provider of these tests answers at once.
+fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// An installation with one campaign.
+struct Scene {
+    desk: Arc<Desk>,
+    provider: Arc<Scripted>,
+    workers: Workers,
+    clock: Arc<AtomicI64>,
+}
+
+impl Scene {
+    fn open(directory: &Path) -> Self {
+        let clock = Arc::new(AtomicI64::new(T));
+        let time = Arc::clone(&clock);
+        let options = Options { keyring: Some(KeyringId([9; 16])), ..Options::default() };
+        let store = SqliteStore::open(directory, options, move || time.load(Ordering::SeqCst));
+        let store = Arc::new(store.expect("opens"));
+        let desk = Arc::new(Desk::new(store, Arc::new(Counting::default())).expect("reads"));
+        let provider = Arc::new(Scripted::default());
+        let pace = Pace { rollup_ms: 1_000, poll_ms: 1_000 };
+        let port: Arc<dyn sponsorhub_app::ports::PaymentProvider> = provider.clone();
+        let workers = Workers::new(Arc::clone(&desk), port, pace);
+        Self { desk, provider, workers, clock }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    fn pass(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn tick(&self) {
+        now_or_never(self.workers.tick(self.now())).expect("the store is there");
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Campaign) -> T) -> T {
+        self.desk.look(CAMPAIGN, look).expect("there")
+    }
+
+    fn create(&self) {
+        let brand = Brand {
+            id: BRAND,
+            name: "Fjord Coffee".to_owned(),
+            created_at: T,
+            click_parameter: "sh_click".to_owned(),
+        };
+        self.desk.record(Change::AddBrand(brand), None).expect("joins");
+        let name = PersonName("ada".to_owned());
+        let add = Change::AddCreator { creator: CREATOR, name, at: T };
+        self.desk.record(add, None).expect("joins");
+        let keyring = Keyring::make(KeyringId([9; 16]), Mode::Sandbox, Secret([7; 32]), T);
+        let terms = Terms {
+            on_exhausted: OnExhausted::Record,
+            rates: [("sale".to_owned(), Rate::Bps(vec![(0, 1_000)]))].into(),
+            destination_hosts: vec!["shop.example".to_owned()],
+            base: BASE,
+            base_unlock: Some(BaseUnlock::DaysLive(1)),
+            ..Terms::with_defaults(Currency::Usd, BUDGET, T + 10 * DAY)
+        };
+        let ids = (CAMPAIGN, BRAND);
+        campaigns::create(&self.desk, &Keys::new(&keyring), ids, terms, T).expect("created");
+    }
+
+    fn deposit(&self, key: &str) -> Opened {
+        let wanted = Wanted {
+            campaign: CAMPAIGN,
+            budget_part: BUDGET,
+            currency: Currency::Usd,
+            title: "a deposit",
+            success_url: "http://brand.example/ok",
+            cancel_url: "http://brand.example/no",
+            key,
+        };
+        now_or_never(deposits::open(&self.desk, &*self.provider, wanted, self.now()))
+            .expect("opened")
+    }
+
+    /// A payment as it should be, settled.
+    fn paid(&self, opened: &Opened) -> Payment {
+        Payment {
+            campaign: CAMPAIGN,
+            session: opened.checkout.session.clone(),
+            payment: Some(format!("pi_{}", opened.deposit)),
+            charge: Some(format!("ch_{}", opened.deposit)),
+            amount: opened.total,
+            currency: "usd".to_owned(),
+            mode: Mode::Sandbox,
+            is_paid: true,
+            is_failed: false,
+            fee: Some(Minor(3_000)),
+            available_on: Some(T + 2 * DAY),
+            disputed: Minor::ZERO,
+            refunded: Minor::ZERO,
+        }
+    }
+
+    fn pay(&self, payment: Payment) {
+        self.provider.with(|world| world.payments.insert(payment.session.clone(), payment));
+    }
+
+    /// A running campaign whose creator has earned the base and can be paid.
+    fn earned(directory: &Path) -> Self {
+        let scene = Self::open(directory);
+        scene.create();
+        let opened = scene.deposit("first");
+        scene.pay(scene.paid(&opened));
+        scene.observe(&opened.checkout.session);
+        campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now()).expect("live");
+        let who = (ENROLLMENT, CREATOR);
+        campaigns::enroll(&scene.desk, CAMPAIGN, who, None, scene.now()).expect("enrolled");
+        let addresses =
+            OnboardingAddresses { return_url: "http://x".into(), refresh_url: "http://y".into() };
+        let onboard =
+            recipients::onboard(&scene.desk, &*scene.provider, CREATOR, &addresses, scene.now());
+        let (recipient, _) = now_or_never(onboard).expect("an account");
+        scene.stand(true);
+        let refresh =
+            recipients::refresh(&scene.desk, &*scene.provider, &recipient.account, scene.now());
+        now_or_never(refresh).expect("asked");
+        scene.pass(DAY + HOUR);
+        scene
+    }
+
+    fn stand(&self, may_receive: bool) {
+        self.provider.with(|world| {
+            for recipient in world.recipients.values_mut() {
+                recipient.may_receive_transfers = may_receive;
+            }
+        });
+    }
+
+    fn observe(&self, session: &str) -> deposits::Booked {
+        let of = sponsorhub_app::ports::payment::PaymentOf::Session(session);
+        now_or_never(deposits::observe(&self.desk, &*self.provider, of, self.now()))
+            .expect("observed")
+    }
+}

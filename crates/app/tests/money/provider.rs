@@ -1,0 +1,215 @@
+//! A payment provider that answers as it is told, and counts what really moved.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use sponsorhub_app::ports::payment::{
+    Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment, PaymentOf,
+    ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundProgress, RefundSeen, Reply,
+    Transfer, TransferOrder,
+};
+use sponsorhub_app::ports::{Later, Outcome, PaymentProvider};
+use sponsorhub_core::ids::{CampaignId, CreatorId};
+use sponsorhub_core::money::Minor;
+
+/// How a transfer or refund goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
+    /// Done and answered; a key that was seen is answered as before.
+    Well,
+    /// Done, and the answer is lost.
+    DoneUnheard,
+    /// Not done, and nothing is heard.
+    NotDoneUnheard,
+    /// A definite no.
+    Refused,
+    /// Another amount than ordered moves.
+    OtherAmount,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) payments: BTreeMap<String, Payment>,
+    pub(crate) recipients: BTreeMap<String, Recipient>,
+    /// What moved, by key; keys can be forgotten.
+    pub(crate) transfers: Vec<(String, TransferOrder, Minor)>,
+    pub(crate) forgotten: usize,
+    pub(crate) refunds: Vec<RefundOrder>,
+    pub(crate) script: VecDeque<Goes>,
+    pub(crate) calls: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Scripted(pub(crate) Mutex<World>);
+
+impl Scripted {
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.0.lock().expect("not poisoned"))
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> Later<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+fn unknown() -> Outcome {
+    Outcome::Unknown { why: "no answer".to_owned(), request: None }
+}
+
+fn refused() -> Outcome {
+    let (code, message) = ("balance_insufficient".to_owned(), "no".to_owned());
+    Outcome::Refused { code, message, request: None }
+}
+
+impl World {
+    fn transfer(&mut self, order: &TransferOrder) -> Outcome {
+        self.calls.push(format!("transfer {}", order.key));
+        let goes = self.script.pop_front().unwrap_or(Goes::Well);
+        let seen = self.transfers.iter().skip(self.forgotten).find(|(key, ..)| *key == order.key);
+        if let (Some((id, _, amount)), true) =
+            (seen, matches!(goes, Goes::Well | Goes::OtherAmount))
+        {
+            return Outcome::Done { id: format!("tr_{id}"), amount: *amount };
+        }
+        let amount = match goes {
+            Goes::NotDoneUnheard => return unknown(),
+            Goes::Refused => return refused(),
+            Goes::OtherAmount => order.amount + Minor(1),
+            Goes::Well | Goes::DoneUnheard => order.amount,
+        };
+        self.transfers.push((order.key.clone(), order.clone(), amount));
+        if goes == Goes::DoneUnheard {
+            return unknown();
+        }
+        Outcome::Done { id: format!("tr_{}", order.key), amount }
+    }
+
+    fn refund(&mut self, order: &RefundOrder) -> Outcome {
+        self.calls.push(format!("refund {}", order.key));
+        let goes = self.script.pop_front().unwrap_or(Goes::Well);
+        let is_seen = self.refunds.iter().any(|seen| seen.key == order.key);
+        match goes {
+            Goes::NotDoneUnheard => return unknown(),
+            Goes::Refused => return refused(),
+            _ if is_seen => {}
+            _ => self.refunds.push(order.clone()),
+        }
+        if goes == Goes::DoneUnheard {
+            return unknown();
+        }
+        Outcome::Done { id: format!("re_{}", order.key), amount: order.amount }
+    }
+}
+
+impl PaymentProvider for Scripted {
+    fn open_checkout<'a>(&'a self, order: &'a CheckoutOrder) -> Reply<'a, Checkout> {
+        let session = format!("cs_{}", order.key);
+        let url = format!("http://pay.example/{session}");
+        ready(Ok(Checkout { session, url, expires_at: 0 }))
+    }
+
+    fn expire_checkout<'a>(&'a self, session: &'a str) -> Reply<'a, ()> {
+        self.with(|world| {
+            if let Some(payment) = world.payments.get_mut(session) {
+                payment.is_failed |= !payment.is_paid;
+            }
+        });
+        ready(Ok(()))
+    }
+
+    fn payment<'a>(&'a self, of: PaymentOf<'a>) -> Reply<'a, Option<Payment>> {
+        ready(Ok(self.with(|world| match of {
+            PaymentOf::Session(session) => world.payments.get(session).cloned(),
+            PaymentOf::Payment(id) => {
+                let is_it = |payment: &&Payment| payment.payment.as_deref() == Some(id);
+                world.payments.values().find(is_it).cloned()
+            }
+        })))
+    }
+
+    fn create_recipient<'a>(&'a self, order: &'a RecipientOrder) -> Reply<'a, String> {
+        let id = format!("acct_{}", order.creator);
+        let recipient = recipient(&id, order.creator);
+        self.with(|world| world.recipients.insert(id.clone(), recipient));
+        ready(Ok(id))
+    }
+
+    fn onboarding_link<'a>(
+        &'a self,
+        recipient: &'a str,
+        _: &'a OnboardingAddresses,
+    ) -> Reply<'a, OnboardingUrl> {
+        ready(Ok(OnboardingUrl(format!("http://pay.example/{recipient}"))))
+    }
+
+    fn recipient<'a>(&'a self, recipient: &'a str) -> Reply<'a, Option<Recipient>> {
+        ready(Ok(self.with(|world| world.recipients.get(recipient).cloned())))
+    }
+
+    fn transfer<'a>(&'a self, order: &'a TransferOrder) -> Later<'a, Outcome> {
+        ready(self.with(|world| world.transfer(order)))
+    }
+
+    fn find_transfer<'a>(
+        &'a self,
+        _: CampaignId,
+        recipient: &'a str,
+        payout: &'a str,
+    ) -> Reply<'a, Option<Transfer>> {
+        ready(Ok(self.with(|world| {
+            world.calls.push(format!("find {payout}"));
+            let is_it = |(_, order, _): &&(String, TransferOrder, Minor)| {
+                order.recipient == recipient && order.payout == payout
+            };
+            world.transfers.iter().find(is_it).map(|(key, _, amount)| Transfer {
+                id: format!("tr_{key}"),
+                amount: *amount,
+                reversed: Minor::ZERO,
+                currency: "usd".to_owned(),
+                created_at: 0,
+            })
+        })))
+    }
+
+    fn refund<'a>(&'a self, order: &'a RefundOrder) -> Later<'a, Outcome> {
+        ready(self.with(|world| world.refund(order)))
+    }
+
+    fn find_refund<'a>(
+        &'a self,
+        charge: &'a str,
+        reference: &'a str,
+    ) -> Reply<'a, Option<RefundSeen>> {
+        ready(Ok(self.with(|world| {
+            let is_it =
+                |order: &&RefundOrder| order.charge == charge && order.reference == reference;
+            world.refunds.iter().find(is_it).map(|order| RefundSeen {
+                id: format!("re_{}", order.key),
+                amount: order.amount,
+                currency: "usd".to_owned(),
+                progress: RefundProgress::Succeeded,
+            })
+        })))
+    }
+
+    fn balance(&self) -> Reply<'_, Vec<ProviderBalance>> {
+        ready(Ok(Vec::new()))
+    }
+
+    fn events_after<'a>(&'a self, cursor: Option<&'a str>) -> Reply<'a, EventPage> {
+        let cursor = cursor.map(str::to_owned);
+        ready(Ok(EventPage { events: Vec::new(), cursor, has_more: false }))
+    }
+}
+
+fn recipient(id: &str, creator: CreatorId) -> Recipient {
+    Recipient {
+        id: id.to_owned(),
+        creator: Some(creator),
+        may_receive_transfers: false,
+        payouts_enabled: false,
+        requirements: Vec::new(),
+        deadline: None,
+        disabled_reason: None,
+    }
+}

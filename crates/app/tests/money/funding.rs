@@ -9,6 +9,7 @@ use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::registry::Endpoint;
 
@@ -50,7 +51,7 @@ fn payment(good: &Payment, says: Says) -> Option<Payment> {
             (payment.is_paid, payment.is_failed, payment.amount) = (false, true, Minor::ZERO);
         }
         Says::WrongAmount => payment.amount -= Minor(1),
-        Says::WrongCurrency => payment.currency = "eur".to_owned(),
+        Says::WrongCurrency => "eur".clone_into(&mut payment.currency),
         Says::WrongCampaign => payment.campaign = CampaignId([8; 16]),
         Says::WrongMode => payment.mode = Mode::Live,
         Says::Forged => return None,
@@ -89,7 +90,7 @@ fn no_order_of_events_makes_a_campaign_live_without_its_money() {
                 scene.create();
                 let opened = scene.deposit("d");
                 let session = opened.checkout.session.clone();
-                let good = scene.paid(&opened);
+                let good = Scene::paid(&opened);
                 let (mut is_funded, mut has_failed) = (false, false);
                 for (number, says) in [first, second, third].into_iter().enumerate() {
                     scene.provider.with(|world| world.payments.remove(&session));
@@ -104,7 +105,7 @@ fn no_order_of_events_makes_a_campaign_live_without_its_money() {
                     has_failed |= says == Says::AsyncFailed && !is_funded;
                     let launched =
                         campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now());
-                    let state = scene.look(|campaign| campaign.state());
+                    let state = scene.look(Campaign::state);
                     let said = [first, second, third];
                     assert_eq!(state == State::Live, is_funded, "{said:?} after {number}");
                     if state != State::Live {
@@ -134,7 +135,7 @@ fn the_fee_may_be_known_later_and_is_booked_once() {
     scene.create();
     let opened = scene.deposit("d");
     let session = &opened.checkout.session;
-    let good = scene.paid(&opened);
+    let good = Scene::paid(&opened);
     scene.pay(Payment { fee: None, available_on: None, ..good.clone() });
     assert_eq!(scene.observe(session), Booked::Funds(opened.deposit));
     let reserve = |scene: &Scene| scene.look(|campaign| campaign.balance(Account::FeeReserve));
@@ -156,10 +157,10 @@ fn pages_of_a_cancelled_campaign_are_closed_and_late_money_goes_back() {
     let scene = Scene::open(directory.path());
     scene.create();
     let (unpaid, late) = (scene.deposit("unpaid"), scene.deposit("late"));
-    let open = Payment { is_paid: false, fee: None, ..scene.paid(&unpaid) };
+    let open = Payment { is_paid: false, fee: None, ..Scene::paid(&unpaid) };
     scene.pay(open);
     campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("cancelled");
-    scene.pay(scene.paid(&late));
+    scene.pay(Scene::paid(&late));
     for _ in 0..6 {
         scene.pass(2_000);
         scene.tick();

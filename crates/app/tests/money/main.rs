@@ -140,7 +140,7 @@ impl Scene {
     }
 
     /// A payment as it should be, settled.
-    fn paid(&self, opened: &Opened) -> Payment {
+    fn paid(opened: &Opened) -> Payment {
         Payment {
             campaign: CAMPAIGN,
             session: opened.checkout.session.clone(),
@@ -167,7 +167,7 @@ impl Scene {
         let scene = Self::open(directory);
         scene.create();
         let opened = scene.deposit("first");
-        scene.pay(scene.paid(&opened));
+        scene.pay(Scene::paid(&opened));
         scene.observe(&opened.checkout.session);
         campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now()).expect("live");
         let who = (ENROLLMENT, CREATOR);

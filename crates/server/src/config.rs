@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use sponsorhub_core::attribution::keys::Mode;
 
+use crate::outside::{Outside, OutsideArguments, OutsideFile};
 use crate::telemetry::LogFormat;
 
 /// Settings of `serve`, each of which may be absent.
@@ -45,16 +46,44 @@ pub(crate) struct ServeArguments {
     /// What to write to the log, as in `info` or `sponsorhub=debug` [default: info].
     #[arg(long, env = "SPONSORHUB_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// Where browsers reach this server [default: http:// and the address it listens on].
+    #[arg(long, env = "SPONSORHUB_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Whose time to go by: `system`, or in a sandbox `virtual`, which is the sandbox's
+    /// [default: system].
+    #[arg(long, env = "SPONSORHUB_CLOCK", value_name = "CLOCK")]
+    clock: Option<ClockKind>,
+    /// At least so long between two rollups of a campaign, seconds [default: 60].
+    #[arg(long, env = "SPONSORHUB_ROLLUP_SECONDS", value_name = "COUNT")]
+    rollup_seconds: Option<u32>,
+    #[command(flatten)]
+    outside: OutsideArguments,
     /// Answer reports without storing anything: what a benchmark compares with.
     #[cfg(feature = "bench-yardsticks")]
     #[arg(long, hide = true)]
     pub(crate) without_storage: bool,
 }
 
+/// Whose time it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClockKind {
+    /// The operating system's.
+    #[default]
+    System,
+    /// The sandbox's.
+    Virtual,
+}
+
 /// The file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    public_url: Option<String>,
+    clock: Option<ClockKind>,
+    rollup_seconds: Option<u32>,
+    #[serde(default)]
+    outside: OutsideFile,
     data_dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
     #[serde(default)]
@@ -76,6 +105,10 @@ pub(crate) struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
+    pub(crate) public_url: Option<String>,
+    pub(crate) clock: ClockKind,
+    pub(crate) rollup_seconds: u32,
+    pub(crate) outside: Outside,
     #[cfg(feature = "bench-yardsticks")]
     pub(crate) without_storage: bool,
 }
@@ -96,6 +129,8 @@ impl Config {
         anyhow::ensure!((1..=4_096).contains(&queue_mib), "queue_mib: 1 to 4096");
         let threads = arguments.threads.or(file.threads);
         anyhow::ensure!(threads.is_none_or(|n| (1..=512).contains(&n)), "threads: 1 to 512");
+        let rollup_seconds = arguments.rollup_seconds.or(file.rollup_seconds).unwrap_or(60);
+        anyhow::ensure!((1..=3_600).contains(&rollup_seconds), "rollup_seconds: 1 to 3600");
         let init = arguments.init.map(|name| {
             let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
             mode.with_context(|| format!("--init: `{name}` is no mode; sandbox, test or live"))
@@ -109,6 +144,10 @@ impl Config {
             threads,
             log_format: arguments.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: arguments.log.or(file.log).unwrap_or("info".to_owned()),
+            public_url: arguments.public_url.or(file.public_url),
+            clock: arguments.clock.or(file.clock).unwrap_or_default(),
+            rollup_seconds,
+            outside: Outside::new(arguments.outside, file.outside),
             #[cfg(feature = "bench-yardsticks")]
             without_storage: arguments.without_storage,
         })

@@ -12,6 +12,8 @@ mod keys;
 
 mod net;
 
+mod outside;
+
 mod patience;
 
 mod places;
@@ -27,6 +29,10 @@ mod shared;
 mod signature;
 
 mod telemetry;
+
+mod virtual_clock;
+
+mod work;
 
 mod world;
 
@@ -73,7 +79,7 @@ enum Command {
     /// makes its keyring. Settings come from sponsorhub.toml, the environment and flags, the last of
     /// these first.
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(config::ServeArguments),
+    Serve(Box<config::ServeArguments>),
     /// Issues, lists and revokes API keys of brands, and rotates the keyring.
     ///
     /// Also while a server runs on the same data directory: it is asked then.
@@ -84,7 +90,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => serve::run(*arguments),
         Command::Keys(arguments) => keys::run(&arguments),
     };
     match result {

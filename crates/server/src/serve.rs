@@ -3,58 +3,102 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sponsorhub_app::catalog::Catalog;
+use sponsorhub_app::desk::Desk;
 use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::keyring_file;
-use sponsorhub_app::ports::Clock;
+use sponsorhub_app::ports::{Clock, PaymentProvider};
 use sponsorhub_app::redirect::Redirects;
-use sponsorhub_core::attribution::keys::Keyring;
+use sponsorhub_app::workers::{Pace, Workers};
+use sponsorhub_core::attribution::keys::{Keyring, Mode};
 use sponsorhub_store::sqlite::StepReport;
 use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::background::{Background, Noted};
-use crate::config::{Config, ServeArguments};
+use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
+use crate::outside::Clients;
 use crate::places::Places;
 use crate::shared::{Limits, Parts, Shared};
 use crate::telemetry::{Figures, start_logging};
+use crate::virtual_clock::VirtualClock;
+use crate::work::{Bell, Work};
 use crate::world::{SystemChance, SystemClock};
 use crate::{control, net, routes};
 
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     let config = Config::load(arguments)?;
     start_logging(config.log_format, &config.log)?;
-    let keyring = keyring(&config)?;
+    let listener = std::net::TcpListener::bind(config.listen);
+    let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
+    run_on(&config, listener, stop)?;
+    tracing::info!("stopped; everything that was acknowledged is in the ledger");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves on a listener until the future that `stop` makes is done.
+pub(crate) fn run_on<S: Future<Output = ()>>(
+    config: &Config,
+    listener: std::net::TcpListener,
+    stop: impl FnOnce() -> std::io::Result<S>,
+) -> Result<()> {
+    let address = listener.local_addr()?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let clock = clock(config)?;
+    let keyring = keyring(config, &*clock)?;
+    let mode = keyring.mode();
+    let is_virtual = config.clock == ClockKind::Virtual;
+    anyhow::ensure!(
+        !is_virtual || mode == Mode::Sandbox,
+        "--clock virtual: this installation is for {mode}; only a sandbox has another time"
+    );
+    let clients = Clients::new(&config.outside, mode, public_url.trim_end_matches('/'))?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let figures = Figures::new(Arc::clone(&is_ready))?;
-    let store = open_store(&config, &keyring, figures.clone())?;
+    let store = open_store(config, &keyring, figures.clone(), Arc::clone(&clock))?;
     let clicks = SqliteClickLog::open(&config.data_dir, &ClickOptions::default())?;
-    let shared = share(&config, &keyring, store, Arc::new(clicks), figures)?;
+    let outside = Outer { clock, clients, public_url: public_url.trim_end_matches('/').to_owned() };
+    let shared = share(config, &keyring, (store, Arc::new(clicks)), figures, outside)?;
     let background = Background::start(shared.clone(), config.data_dir.clone(), is_ready)?;
+    let (workers, clock) = (Arc::clone(&shared.workers), Arc::clone(&shared.clock));
+    // Virtual time jumps, so whoever goes by it looks often.
+    let every = Duration::from_millis(if is_virtual { 10 } else { 500 });
+    let work = Work::start(workers, clock, shared.bell.clone(), every)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.threads {
         runtime.worker_threads(threads);
     }
     let runtime = runtime.enable_all().build().context("starting threads")?;
-    let served = runtime.block_on(serve(&config, shared));
+    let served = runtime.block_on(serve(config, listener, shared, stop));
     // Requests are answered. What they left goes out in this order: notes, entries, clicks.
+    drop(work);
     drop(background);
     drop(runtime);
-    served?;
-    tracing::info!("stopped; everything that was acknowledged is in the ledger");
-    Ok(ExitCode::SUCCESS)
+    served
 }
 
-fn keyring(config: &Config) -> Result<Keyring> {
+fn clock(config: &Config) -> Result<Arc<dyn Clock>> {
+    Ok(match config.clock {
+        ClockKind::System => Arc::new(SystemClock),
+        ClockKind::Virtual => {
+            let sandbox = config.outside.stripe_base_url.as_deref();
+            let sandbox = sandbox.context("--clock virtual needs SPONSORHUB_STRIPE_BASE_URL")?;
+            Arc::new(VirtualClock::start(sandbox)?)
+        }
+    })
+}
+
+fn keyring(config: &Config, clock: &dyn Clock) -> Result<Keyring> {
     let directory = &config.data_dir;
     let Some(mode) = config.init else {
         return Ok(keyring_file::read(directory)?);
     };
-    match keyring_file::make(directory, mode, &SystemChance, SystemClock.now()) {
+    match keyring_file::make(directory, mode, &SystemChance, clock.now()) {
         Ok(keyring) => {
             tracing::info!(keyring = %keyring.id(), %mode, "made keyring.json; keep a copy of it");
             Ok(keyring)
@@ -70,7 +114,12 @@ fn keyring(config: &Config) -> Result<Keyring> {
     }
 }
 
-fn open_store(config: &Config, keyring: &Keyring, figures: Figures) -> Result<SqliteStore> {
+fn open_store(
+    config: &Config,
+    keyring: &Keyring,
+    figures: Figures,
+    clock: Arc<dyn Clock>,
+) -> Result<SqliteStore> {
     let options = Options {
         keyring: Some(keyring.id()),
         queue_bytes_max: config.queue_bytes,
@@ -89,17 +138,24 @@ fn open_store(config: &Config, keyring: &Keyring, figures: Figures) -> Result<Sq
         }
         figures.commit(&report, micros);
     };
-    let clock = || SystemClock.now();
+    let clock = move || clock.now();
     let store = SqliteStore::open_watched(&config.data_dir, options, clock, watch);
     store.with_context(|| format!("opening {}", config.data_dir.display()))
+}
+
+/// What a server is told of the world.
+struct Outer {
+    clock: Arc<dyn Clock>,
+    clients: Clients,
+    public_url: String,
 }
 
 fn share(
     config: &Config,
     keyring: &Keyring,
-    store: SqliteStore,
-    clicks: Arc<dyn ClickLog>,
+    (store, clicks): (SqliteStore, Arc<dyn ClickLog>),
     figures: Figures,
+    outer: Outer,
 ) -> Result<Shared> {
     let store: Arc<dyn Store> = Arc::new(store);
     #[cfg(feature = "bench-yardsticks")]
@@ -107,9 +163,13 @@ fn share(
     let chance = Arc::new(SystemChance);
     let catalog = Arc::new(Catalog::new(&*store, keyring)?);
     let redirects = Redirects::new(Arc::clone(&catalog), Arc::clone(&clicks), chance.clone());
-    let intaker = Intaker::new(&*store, Arc::clone(&catalog), chance, redirects.bots())?;
+    let intaker = Intaker::new(&*store, Arc::clone(&catalog), chance.clone(), redirects.bots())?;
+    let desk = Arc::new(Desk::new(Arc::clone(&store), chance)?);
+    let pace = Pace { rollup_ms: i64::from(config.rollup_seconds) * 1_000, ..Pace::default() };
+    let provider: Arc<dyn PaymentProvider> = outer.clients.provider.clone();
+    let workers = Arc::new(Workers::new(Arc::clone(&desk), provider, pace));
     Ok(Shared::new(Parts {
-        clock: Arc::new(SystemClock),
+        clock: outer.clock,
         store,
         clicks,
         catalog,
@@ -120,12 +180,22 @@ fn share(
         trusted_proxies: config.trusted_proxies.clone(),
         limits: Limits::default(),
         places: Places::new(),
+        desk,
+        workers,
+        bell: Bell::default(),
+        clients: outer.clients,
+        public_url: outer.public_url,
     }))
 }
 
-async fn serve(config: &Config, shared: Shared) -> Result<()> {
-    let listener = TcpListener::bind(config.listen).await;
-    let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
+async fn serve<S: Future<Output = ()>>(
+    config: &Config,
+    listener: std::net::TcpListener,
+    shared: Shared,
+    stop: impl FnOnce() -> std::io::Result<S>,
+) -> Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let _control = control::listen(&config.data_dir, shared.clone())?;
     let stop = stop()?;

@@ -6,14 +6,18 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 use sponsorhub_app::catalog::Catalog;
+use sponsorhub_app::desk::Desk;
 use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::ports::Clock;
 use sponsorhub_app::redirect::Redirects;
+use sponsorhub_app::workers::Workers;
 use sponsorhub_store::{ClickLog, Store};
 
 use crate::background::Noted;
+use crate::outside::Clients;
 use crate::places::Places;
 use crate::telemetry::Figures;
+use crate::work::Bell;
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -32,6 +36,13 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     /// For batches.
     pub(crate) places: Places,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) workers: Arc<Workers>,
+    /// Wakes the workers.
+    pub(crate) bell: Bell,
+    pub(crate) clients: Clients,
+    /// Where browsers reach this server, without a slash at the end.
+    pub(crate) public_url: String,
 }
 
 /// How much of a request is taken.

@@ -38,6 +38,9 @@ const PAGE: usize = 1_000;
 /// keys for a day at least, and this is well before. Afterwards the money is looked up first.
 pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
 
+/// Pause after a reading of the provider's list of events that failed, milliseconds.
+const POLL_AGAIN_MS: i64 = 10_000;
+
 /// How often things are done.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -178,6 +181,9 @@ impl Workers {
         if last.is_some_and(|last| now.saturating_sub(last) < self.pace.poll_ms) {
             return Ok(0);
         }
+        // Where this fails it is tried again sooner than it would be due, and not at every tick.
+        let sooner = now.saturating_sub(self.pace.poll_ms).saturating_add(POLL_AGAIN_MS);
+        self.with(|memory| memory.polled_at = Some(sooner));
         let mut fresh = 0;
         let mut cursor = self.desk.registry(|registry| registry.event_cursor())?;
         loop {

@@ -37,6 +37,14 @@ impl Server {
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
         command.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
+        // Nobody is there: nothing here is about money that moves.
+        command.envs([
+            ("SPONSORHUB_STRIPE_BASE_URL", "http://127.0.0.1:9"),
+            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_nobody"),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_CLERK_ISSUER", "http://127.0.0.1:9"),
+        ]);
         let child = command.args(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
         let mut child = child.expect("the server starts");
         let log = BufReader::new(child.stderr.take().expect("piped"));

@@ -21,6 +21,8 @@ mod verify;
 
 mod verify_batch;
 
+mod webhooks;
+
 /// All routes. `GET /r/{name}` is answered in front of the router.
 pub(crate) fn routes(shared: Shared) -> Routes {
     let visits = shared.clone();
@@ -35,6 +37,8 @@ fn router(shared: Shared) -> Router {
     router
         .route("/v", post(verify::report))
         .route("/v/batch", post(verify_batch::report))
+        .route("/webhooks/stripe", post(webhooks::account))
+        .route("/webhooks/stripe/connect", post(webhooks::connect))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -90,6 +90,14 @@ fn serve_says_what_is_missing_and_never_replaces_a_keyring() {
     let serve = |data: &Path, arguments: &[&str]| {
         let mut command = sponsorhub();
         command.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
+        // Nobody is there: nothing here is about money that moves.
+        command.envs([
+            ("SPONSORHUB_STRIPE_BASE_URL", "http://127.0.0.1:9"),
+            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_nobody"),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_CLERK_ISSUER", "http://127.0.0.1:9"),
+        ]);
         let output = command.args(arguments).output().expect("ends");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };

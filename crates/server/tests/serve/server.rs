@@ -27,6 +27,14 @@ impl Server {
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
         let mut command = sponsorhub();
         command.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
+        // Nobody is there: nothing in these tests is about money that moves.
+        command.envs([
+            ("SPONSORHUB_STRIPE_BASE_URL", "http://127.0.0.1:9"),
+            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_nobody"),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_CLERK_ISSUER", "http://127.0.0.1:9"),
+        ]);
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();

@@ -1,0 +1,73 @@
+//! `POST /webhooks/stripe` and `/webhooks/stripe/connect`: what the payment provider tells.
+//!
+//! The signature is checked over the body as it came; the event is durable before it is acknowledged
+//! and dealt with afterwards, by the workers.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use sponsorhub_app::inbox;
+use sponsorhub_providers::stripe::webhook::{HEADER, WebhookError, Webhooks};
+use sponsorhub_store::registry::Endpoint;
+
+use super::verify::read;
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// Largest event that is taken, bytes; real ones have tens of thousands at most.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// About the platform's own account.
+pub(super) async fn account(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    take(&shared, (Endpoint::Account, &shared.clients.webhooks), &headers, body).await
+}
+
+/// About creators' accounts.
+pub(super) async fn connect(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    take(&shared, (Endpoint::Connect, &shared.clients.connect_webhooks), &headers, body).await
+}
+
+async fn take(
+    shared: &Shared,
+    (endpoint, webhooks): (Endpoint, &Webhooks),
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let body = read(shared, body, BODY_BYTES_MAX).await?;
+    let header = headers.get(HEADER).and_then(|value| value.to_str().ok());
+    let now = shared.clock.now();
+    let event = match webhooks.verify(header, &body, now) {
+        Ok(event) => event,
+        Err(WebhookError::OtherWorld(event)) => {
+            // Acknowledged, or it would come again for days.
+            tracing::warn!(event, "an event of another world was left alone");
+            return Ok(StatusCode::OK);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a webhook was refused");
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "webhook", error.to_string());
+            return Err(problem.about(HEADER));
+        }
+    };
+    let raw = body.to_vec();
+    let kept =
+        tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, raw, now));
+    match kept {
+        Ok(_) => {
+            shared.bell.notify_one();
+            Ok(StatusCode::OK)
+        }
+        Err(error) => {
+            tracing::error!(%error, event = event.id, "a webhook could not be kept");
+            Err(Problem::busy())
+        }
+    }
+}

@@ -17,6 +17,7 @@ use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::refusal::Refusal;
+use sponsorhub_core::time::plus_days;
 use sponsorhub_store::registry::{Maker, PromoCode, Wrapped};
 use sponsorhub_store::{Change, Recorded, Rule, StoreError};
 
@@ -130,6 +131,25 @@ pub fn step(desk: &Desk, id: CampaignId, step: Step, now: i64) -> Result<(), Com
     })
 }
 
+/// As [`step`], on an operator's word.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn step_as_admin(
+    desk: &Desk,
+    id: CampaignId,
+    step: Step,
+    now: i64,
+) -> Result<(), CommandError> {
+    desk.command(id, now, |draft| match step {
+        Step::Launch => draft.launch(),
+        Step::Pause => draft.pause(StateCause::Admin),
+        Step::Resume => draft.resume(),
+        Step::Complete => draft.complete(StateCause::Admin),
+        Step::Cancel => draft.cancel(),
+    })
+}
+
 /// Enrolls a creator. The ledger does not say whom an enrollment pays, so that is recorded first.
 ///
 /// # Errors
@@ -236,6 +256,22 @@ pub fn make_code(
     });
     record(desk, issue, None)?;
     Ok(code.text)
+}
+
+/// A person doubts a conversion: at most until `deadline`, milliseconds, or as long as the terms allow.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn place_hold(
+    desk: &Desk,
+    campaign: CampaignId,
+    (conversion, reason, deadline): (Seq, &str, Option<i64>),
+    now: i64,
+) -> Result<(), CommandError> {
+    desk.command(campaign, now, |draft| {
+        let latest = plus_days(draft.now(), draft.campaign().terms().hold_deadline_days);
+        draft.place_hold(conversion, deadline.unwrap_or(latest), reason.to_owned())
+    })
 }
 
 /// A person ends a hold.

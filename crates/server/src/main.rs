@@ -1,5 +1,7 @@
 //! The `sponsorhub` binary: arguments in, exit codes out. What a command does is in the app crate.
 
+mod api;
+
 mod audit;
 
 mod background;
@@ -8,7 +10,11 @@ mod config;
 
 mod control;
 
+mod demo;
+
 mod keys;
+
+mod migrate;
 
 mod net;
 
@@ -21,6 +27,8 @@ mod places;
 mod problem;
 
 mod routes;
+
+mod sandbox;
 
 mod serve;
 
@@ -64,8 +72,23 @@ const KEYS_EXAMPLES: &str = "Examples:
   sponsorhub keys revoke key_00000000000000000000000001
   sponsorhub keys rotate";
 
+const DEMO_EXAMPLES: &str = "Examples:
+  sponsorhub demo
+  sponsorhub demo --once
+  sponsorhub demo --once --json --data-dir ./demo-data";
+
+const SANDBOX_EXAMPLES: &str = "Examples:
+  sponsorhub sandbox --product http://127.0.0.1:8080
+  sponsorhub sandbox --listen 127.0.0.1:9000 --real-time";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Shows everything at once: a sandbox, a server, and a campaign from its deposit to its end.
+    ///
+    /// The payment provider, the identity provider, the shop and the time are a sandbox's: nothing
+    /// has to be installed and no money moves. The story and its figures are in docs/demo.md.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(demo::Arguments),
     /// Derives every balance and the hash tree again from entry 1, and names the first wrong entry.
     ///
     /// Also names what lies in the database and belongs to no ledger.
@@ -85,6 +108,11 @@ enum Command {
     /// Also while a server runs on the same data directory: it is asked then.
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(keys::Arguments),
+    /// Brings the database of an installation up to this version, without serving.
+    Migrate(migrate::Arguments),
+    /// Runs the sandbox alone: payment provider, identity provider and shop.
+    #[command(after_help = SANDBOX_EXAMPLES)]
+    Sandbox(sandbox::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +120,9 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(arguments),
     };
     match result {
         Ok(code) => code,

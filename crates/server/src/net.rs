@@ -125,6 +125,7 @@ async fn answer(
     if let Some(response) = (routes.first)(&head, peer) {
         return Ok(response);
     }
-    let request = Request::from_parts(head, Body::new(body));
+    let mut request = Request::from_parts(head, Body::new(body));
+    request.extensions_mut().insert(crate::api::Peer(peer));
     routes.router.oneshot(request).await
 }

@@ -19,6 +19,7 @@ use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteSt
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::api::UnderWay;
 use crate::background::{Background, Noted};
 use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
@@ -184,6 +185,7 @@ fn share(
         workers,
         bell: Bell::default(),
         clients: outer.clients,
+        under_way: UnderWay::default(),
         public_url: outer.public_url,
     }))
 }

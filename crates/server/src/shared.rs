@@ -13,6 +13,7 @@ use sponsorhub_app::redirect::Redirects;
 use sponsorhub_app::workers::Workers;
 use sponsorhub_store::{ClickLog, Store};
 
+use crate::api::UnderWay;
 use crate::background::Noted;
 use crate::outside::Clients;
 use crate::places::Places;
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     /// Wakes the workers.
     pub(crate) bell: Bell,
     pub(crate) clients: Clients,
+    /// Requests of the API that are being answered.
+    pub(crate) under_way: UnderWay,
     /// Where browsers reach this server, without a slash at the end.
     pub(crate) public_url: String,
 }

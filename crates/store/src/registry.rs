@@ -13,10 +13,13 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use crate::error::StoreError;
 
+mod api;
+
 mod change;
 
 mod provider;
 
+pub use api::{ApiChange, ApiRequest, User};
 pub use change::{Change, Recorded, Rule};
 pub use provider::{Endpoint, KeptEvent, ProviderChange, Recipient};
 
@@ -268,6 +271,18 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn waiting_events(&mut self, now: i64, limit: usize) -> Result<Vec<KeptEvent>, StoreError>;
+
+    /// Whom a user of the identity provider is here.
+    ///
+    /// # Errors
+    /// Faults.
+    fn user(&mut self, subject: &str) -> Result<Option<User>, StoreError>;
+
+    /// What was asked under an idempotency key.
+    ///
+    /// # Errors
+    /// Faults.
+    fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError>;
 
     /// How far the provider's list of events was read; none before it was.
     ///

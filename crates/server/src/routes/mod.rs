@@ -13,6 +13,8 @@ use crate::shared::Shared;
 
 mod health;
 
+mod home;
+
 mod metrics;
 
 mod redirect;
@@ -35,6 +37,7 @@ fn router(shared: Shared) -> Router {
     #[cfg(feature = "bench-yardsticks")]
     let router = router.route("/bare/{name}", get(crate::yardstick::bare));
     router
+        .route("/", get(home::show))
         .route("/v", post(verify::report))
         .route("/v/batch", post(verify_batch::report))
         .route("/webhooks/stripe", post(webhooks::account))
@@ -42,6 +45,7 @@ fn router(shared: Shared) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
+        .merge(crate::api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(shared)

@@ -4,7 +4,9 @@ use std::fmt;
 
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
 
-use super::{ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange, Wrapped};
+use super::{
+    ApiChange, ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange, Wrapped,
+};
 
 /// Memory that a change takes beside its texts.
 const CHANGE_BYTES: usize = 256;
@@ -144,12 +146,17 @@ pub enum Change {
     NoteNearMisses(Vec<NearMiss>),
     /// Something about the payment provider.
     Provider(ProviderChange),
+    /// Something about users and requests of the API.
+    Api(ApiChange),
 }
 
 impl Change {
     /// Whether something that caches keep is another after it.
     pub fn is_cached(&self) -> bool {
-        !matches!(self, Self::NoteKeyUses(_) | Self::NoteNearMisses(_) | Self::Provider(_))
+        !matches!(
+            self,
+            Self::NoteKeyUses(_) | Self::NoteNearMisses(_) | Self::Provider(_) | Self::Api(_)
+        )
     }
 
     /// Rows that it writes, at least 1.
@@ -186,6 +193,7 @@ impl Change {
                 })
                 .sum(),
             Self::Provider(change) => change.bytes(),
+            Self::Api(change) => change.bytes(),
             Self::EraseCreator { .. }
             | Self::OwnCampaign { .. }
             | Self::MapEnrollment { .. }
@@ -289,6 +297,12 @@ rules! {
     EventUnique = "event_unique",
     /// No such event, or it is dealt with.
     EventWaits = "event_waits",
+    /// The user, or the brand or creator, is known already.
+    UserUnique = "user_unique",
+    /// Something was asked under this idempotency key before.
+    RequestUnique = "request_unique",
+    /// No such request, or it is answered.
+    RequestWaits = "request_waits",
 }
 
 impl fmt::Display for Rule {

@@ -17,6 +17,8 @@ use crate::registry::{Change, Recorded, RegistryReader};
 use crate::store::{IntakeHeldBack, QueueFull, Reader, Reply, Store};
 use crate::work::{Intake, Outcome, Submission, Submitted};
 
+mod api;
+
 mod batch;
 
 mod checkpoint;

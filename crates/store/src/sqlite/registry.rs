@@ -5,7 +5,7 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::fault;
 use super::position::CampaignNo;
-use super::{near_misses, projections, provider};
+use super::{api, near_misses, projections, provider};
 use crate::error::StoreError;
 use crate::registry::{
     ApiKey, Brand, Change, Maker, PersonName, PromoCode, Recorded, Rule, Wrapped,
@@ -110,6 +110,7 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
         }
         Change::NoteNearMisses(misses) => near_misses::note(connection, misses)?,
         Change::Provider(change) => provider::record(connection, change)?,
+        Change::Api(change) => api::record(connection, change)?,
     }
     if change.is_cached() {
         room.run("UPDATE registry_versions SET version = version + 1", [])?;

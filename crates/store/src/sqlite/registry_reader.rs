@@ -7,12 +7,13 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::{self, fault};
 use super::position::unsigned;
-use super::provider;
 use super::reader::limited;
+use super::{api, provider};
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, KeptEvent, Link, Maker, NearMiss,
-    NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash, Wrapped,
+    ApiKey, ApiRequest, Brand, CampaignKey, Creator, EnrollmentCreator, KeptEvent, Link, Maker,
+    NearMiss, NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash, User,
+    Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -156,6 +157,14 @@ impl RegistryReader for SqliteRegistryReader {
 
     fn waiting_events(&mut self, now: i64, limit: usize) -> Result<Vec<KeptEvent>, StoreError> {
         provider::waiting(&self.0, now, limited(limit)).map_err(fault)
+    }
+
+    fn user(&mut self, subject: &str) -> Result<Option<User>, StoreError> {
+        api::user(&self.0, subject).map_err(fault)
+    }
+
+    fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError> {
+        api::request(&self.0, subject, key).map_err(fault)
     }
 
     fn event_cursor(&mut self) -> Result<Option<String>, StoreError> {

@@ -1,0 +1,186 @@
+//! Who asks: the bearer token's user, and what they are here.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use sponsorhub_app::ports::{Identity as _, IdentityError};
+use sponsorhub_core::actor::{Action, Role, allows};
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_store::registry::User;
+
+use super::Fault;
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// Longest idempotency key, bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// Somebody who is signed in.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) shared: Held,
+    pub(super) subject: String,
+    pub(super) role: Role,
+    pub(super) user: Option<User>,
+    /// Where they come from, keyed later: address and browser.
+    pub(super) headers: HeaderMap,
+    pub(super) peer: std::net::IpAddr,
+    pub(super) method: String,
+    pub(super) path: String,
+}
+
+/// [`Shared`], which has nothing to show.
+pub(super) struct Held(pub(super) Shared);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl std::ops::Deref for Held {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The address that a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) std::net::IpAddr);
+
+fn unauthorized(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).about("authorization")
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = text.and_then(|text| text.split_once(' ')).unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            let detail = "send a session token: `Authorization: Bearer …`";
+            return Err(unauthorized(detail));
+        }
+        let verified = shared.clients.identity.verify(token.trim(), shared.clock.now()).await;
+        let claims = verified.map_err(|error| match error {
+            IdentityError::Unavailable => Problem::busy(),
+            error => unauthorized(error.to_string()),
+        })?;
+        let Some(role) = claims.role else {
+            let detail = "the user has no role; an operator gives one at the identity provider";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "no_role", detail));
+        };
+        if claims.impersonator.is_some() && parts.method != axum::http::Method::GET {
+            let detail = "nothing is changed in somebody else's name";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "impersonated", detail));
+        }
+        let user = tokio::task::block_in_place(|| {
+            shared.desk.registry(|registry| registry.user(&claims.subject))
+        });
+        let user = user.map_err(|error| Problem::from(Fault::from(error)))?;
+        if user.as_ref().is_some_and(|user| user.role != role.name()) {
+            let detail = "this user joined in another role; use another account for this one";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "role_changed", detail));
+        }
+        let peer = parts.extensions.get::<Peer>().map_or(
+            std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            |peer| peer.0,
+        );
+        Ok(Self {
+            shared: Held(shared.clone()),
+            subject: claims.subject,
+            role,
+            user,
+            headers: parts.headers.clone(),
+            peer,
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+        })
+    }
+}
+
+impl Caller {
+    /// Refuses what the caller's role may not do at all.
+    pub(super) fn may(&self, action: Action) -> Result<(), Problem> {
+        if allows(self.role, action) {
+            return Ok(());
+        }
+        let (role, action) = (self.role.name(), action.name());
+        let detail = format!("`{role}` may not `{action}`");
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    }
+
+    fn party(&self) -> Result<[u8; 16], Problem> {
+        let detail = "join first: PUT /api/v1/me with a name";
+        let unknown = || Problem::new(StatusCode::FORBIDDEN, "not_joined", detail);
+        Ok(self.user.as_ref().ok_or_else(unknown)?.party)
+    }
+
+    /// The brand that the caller is.
+    pub(super) fn brand(&self) -> Result<BrandId, Problem> {
+        self.party().map(BrandId)
+    }
+
+    /// The creator that the caller is.
+    pub(super) fn creator(&self) -> Result<CreatorId, Problem> {
+        self.party().map(CreatorId)
+    }
+
+    /// The caller's own enrollments.
+    pub(super) fn enrollments(&self) -> Result<Vec<(CampaignId, EnrollmentId)>, Problem> {
+        let creator = self.creator()?;
+        let found = self.shared.desk.registry(|registry| registry.enrollments_of(creator));
+        found.map_err(|error| Fault::from(error).into())
+    }
+
+    /// Refuses campaigns that are not the caller's to see, as if they were not there: a brand sees its
+    /// own, a creator those that can be joined and those they are in, an operator all.
+    pub(super) fn sees(&self, campaign: CampaignId) -> Result<(), Problem> {
+        use sponsorhub_core::campaign::state::State;
+        let looked = self.shared.desk.look(campaign, |state| (state.brand(), state.state()));
+        let (brand, state) = looked.map_err(Fault::from)?;
+        let is_seen = match self.role {
+            Role::Admin => true,
+            Role::Brand => self.brand()? == brand,
+            Role::Creator => {
+                matches!(state, State::Funded | State::Live | State::Paused)
+                    || self.enrollments()?.iter().any(|(of, _)| *of == campaign)
+            }
+        };
+        if is_seen { Ok(()) } else { Err(not_found()) }
+    }
+
+    /// Refuses enrollments that are not the caller's to touch.
+    pub(super) fn owns(
+        &self,
+        campaign: CampaignId,
+        enrollment: EnrollmentId,
+    ) -> Result<(), Problem> {
+        self.sees(campaign)?;
+        let is_there =
+            self.shared.desk.look(campaign, |state| state.enrollment_no(enrollment).is_some());
+        let is_owned = match self.role {
+            Role::Admin | Role::Brand => is_there.map_err(Fault::from)?,
+            Role::Creator => self.enrollments()?.contains(&(campaign, enrollment)),
+        };
+        if is_owned { Ok(()) } else { Err(not_found()) }
+    }
+
+    /// The caller's idempotency key, if there is one.
+    pub(super) fn key(&self) -> Result<Option<String>, Problem> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_BYTES_MAX);
+        let detail = "1 to 255 visible ASCII characters";
+        let wrong = || Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail);
+        let key = key.ok_or_else(|| wrong().about("idempotency-key"))?;
+        Ok(Some(key.to_owned()))
+    }
+}
+
+/// Missing and foreign things answer alike.
+pub(super) fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing, or it is not yours")
+}

@@ -1,0 +1,212 @@
+//! Campaigns and their lifecycle.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sponsorhub_app::campaigns::{self, Step};
+use sponsorhub_core::actor::{Action, Role};
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::campaign::terms::Terms;
+use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_core::refusal::Refusal;
+
+use super::caller::Caller;
+use super::once::{Seed, body_of};
+use super::{Fault, Page};
+use crate::problem::Problem;
+
+/// Campaigns that are listed at a time.
+const PAGE: usize = 1_000;
+
+/// The terms that must be said; every other one has a default.
+#[derive(Debug, Deserialize)]
+struct Needed {
+    currency: Currency,
+    budget: Minor,
+    ends_at: i64,
+}
+
+/// Terms from what was said and the defaults of the rest.
+fn terms(said: &Map<String, Value>) -> Result<Terms, Problem> {
+    let wrong = |error: &serde_json::Error| {
+        let text = error.to_string();
+        // serde names the field between backquotes.
+        let field = text.split('`').nth(1).unwrap_or("body").to_owned();
+        Problem::new(StatusCode::BAD_REQUEST, "terms_invalid", text).about(field)
+    };
+    let needed: Needed =
+        serde_json::from_value(Value::Object(said.clone())).map_err(|error| wrong(&error))?;
+    let defaults = Terms::with_defaults(needed.currency, needed.budget, needed.ends_at);
+    let mut all = serde_json::to_value(defaults).map_err(|error| wrong(&error))?;
+    if let Some(all) = all.as_object_mut() {
+        all.extend(said.clone());
+    }
+    serde_json::from_value(all).map_err(|error| wrong(&error))
+}
+
+fn shown(id: CampaignId, state: &Campaign) -> Value {
+    json!({
+        "id": id,
+        "brand": state.brand(),
+        "state": state.state().name(),
+        "is_frozen": state.frozen() > 0,
+        "mode": state.mode().name(),
+        "terms": **state.terms(),
+        "confirmed_budget": super::money(state.confirmed_budget(), state.terms().currency),
+        "launched_at": state.gate().live.first().map(|(from, _)| *from),
+        "ended_at": state.ended_at(),
+        "conversions_until": state.conversions_until(),
+        "closes_at": state.closes_at(),
+        "entries": state.head(),
+    })
+}
+
+pub(super) fn look(caller: &Caller, id: CampaignId) -> Result<Value, Problem> {
+    let looked = caller.shared.desk.look(id, |state| shown(id, state));
+    Ok(looked.map_err(Fault::from)?)
+}
+
+pub(super) async fn create(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+    caller.may(Action::CreateCampaign)?;
+    let brand = caller.brand()?;
+    let terms = terms(&body_of::<Map<String, Value>>(&body)?)?;
+    caller
+        .once(&body, |_| {}, async |seed| {
+            let id = CampaignId(seed.id);
+            let (desk, keys) = (&caller.shared.desk, caller.shared.catalog.keys());
+            let now = caller.shared.clock.now();
+            tokio::task::block_in_place(|| {
+                campaigns::create(desk, &keys, (id, brand), terms.clone(), now)
+            })
+            .map_err(Fault::from)?;
+            Ok((StatusCode::CREATED, look(&caller, id)?))
+        })
+        .await
+}
+
+pub(super) async fn list(
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadCampaign)?;
+    tokio::task::block_in_place(|| {
+        let mut numbered = Vec::new();
+        let mut after = page.after()?;
+        let wanted = page.limit()?.saturating_add(1);
+        loop {
+            let some = caller.shared.desk.read(|reader| reader.campaigns(after, PAGE));
+            let some = some.map_err(Fault::from)?;
+            for listed in &some {
+                after = listed.no;
+                if numbered.len() < wanted && caller.sees(listed.campaign).is_ok() {
+                    numbered.push((listed.no, look(&caller, listed.campaign)?));
+                }
+            }
+            if some.len() < PAGE || numbered.len() >= wanted {
+                break;
+            }
+        }
+        page.cut(numbered.into_iter()).map(Json)
+    })
+}
+
+pub(super) async fn show(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadCampaign)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(id)?;
+        look(&caller, id).map(Json)
+    })
+}
+
+async fn step(
+    caller: Caller,
+    id: CampaignId,
+    body: Bytes,
+    (action, step): (Action, Step),
+) -> Result<Response, Problem> {
+    caller.may(action)?;
+    tokio::task::block_in_place(|| caller.sees(id))?;
+    caller
+        .once(&body, |_| {}, async |_: Seed| {
+            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+            tokio::task::block_in_place(|| match caller.role {
+                Role::Admin => campaigns::step_as_admin(desk, id, step, now),
+                _ => campaigns::step(desk, id, step, now),
+            })
+            .or_else(|error| is_there_already(&caller, id, step, error))?;
+            Ok((StatusCode::OK, look(&caller, id)?))
+        })
+        .await
+}
+
+/// Who asks for what is so already gets it: an answer that was lost is no trouble.
+fn is_there_already(
+    caller: &Caller,
+    id: CampaignId,
+    step: Step,
+    error: sponsorhub_app::desk::CommandError,
+) -> Result<(), Problem> {
+    let sponsorhub_app::desk::CommandError::Refused(Refusal::State { state, .. }) = &error else {
+        return Err(Fault::from(error).into());
+    };
+    let wanted = match step {
+        Step::Launch | Step::Resume => State::Live,
+        Step::Pause => State::Paused,
+        Step::Complete => State::Completed,
+        Step::Cancel => State::Cancelled,
+    };
+    if *state == wanted {
+        tracing::debug!(%id, subject = caller.subject, "it is so already");
+        return Ok(());
+    }
+    Err(Fault::from(error).into())
+}
+
+pub(super) async fn launch(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    step(caller, id, body, (Action::LaunchCampaign, Step::Launch)).await
+}
+
+pub(super) async fn pause(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    step(caller, id, body, (Action::PauseCampaign, Step::Pause)).await
+}
+
+pub(super) async fn resume(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    step(caller, id, body, (Action::ResumeCampaign, Step::Resume)).await
+}
+
+pub(super) async fn complete(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    step(caller, id, body, (Action::CompleteCampaign, Step::Complete)).await
+}
+
+pub(super) async fn cancel(
+    caller: Caller,
+    Path(id): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    step(caller, id, body, (Action::CancelCampaign, Step::Cancel)).await
+}

@@ -1,0 +1,109 @@
+//! Deposits: a checkout is opened; its payment is told by the provider's events.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::Response;
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sponsorhub_app::deposits::{self, Wanted};
+use sponsorhub_core::actor::Action;
+use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::records::{Deposit, DepositStatus};
+use sponsorhub_core::money::{Currency, Minor};
+
+use super::caller::Caller;
+use super::once::body_of;
+use super::{Fault, Page, money};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Amount {
+    amount: Minor,
+    currency: Currency,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    amount: Amount,
+}
+
+fn shown(seq: Seq, deposit: &Deposit, currency: Currency) -> Value {
+    let state = match deposit.status {
+        DepositStatus::Expected => "expected",
+        DepositStatus::Failed => "failed",
+        DepositStatus::Confirmed if deposit.settled => "settled",
+        DepositStatus::Confirmed => "confirmed",
+    };
+    json!({
+        "deposit": seq,
+        "amount": money(deposit.budget_part, currency),
+        "total": money(deposit.amount, currency),
+        "state": state,
+        "is_advance": deposit.is_advance,
+        "session": deposit.session,
+        "payment": deposit.payment,
+        "reversed": money(deposit.reversed, currency),
+        "refunded": money(deposit.refunded, currency),
+        "transferred": money(deposit.transferred, currency),
+    })
+}
+
+pub(super) async fn open(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    caller.may(Action::OpenDeposit)?;
+    tokio::task::block_in_place(|| caller.sees(campaign))?;
+    let Open { amount } = body_of(&body)?;
+    caller
+        .once(&body, |_| {}, async |seed| {
+            let page = format!("{}/", caller.shared.public_url);
+            let key = format!("deposit:{campaign}:{}", HEXLOWER.encode(&seed.id));
+            let title = format!("Campaign {campaign}");
+            let wanted = Wanted {
+                campaign,
+                budget_part: amount.amount,
+                currency: amount.currency,
+                title: &title,
+                success_url: &page,
+                cancel_url: &page,
+                key: &key,
+            };
+            let shared = &caller.shared;
+            let (desk, provider) = (&shared.desk, &*shared.clients.provider);
+            let opened = deposits::open(desk, provider, wanted, shared.clock.now()).await;
+            let opened = opened.map_err(Fault::from)?;
+            let looked = desk.look(campaign, |state| {
+                let deposit = state.deposits().get(&opened.deposit);
+                deposit.map(|deposit| shown(opened.deposit, deposit, amount.currency))
+            });
+            let mut answer = looked.map_err(Fault::from)?.unwrap_or_default();
+            answer["checkout_url"] = json!(opened.checkout.url);
+            answer["expires_at"] = json!(opened.checkout.expires_at);
+            Ok((StatusCode::CREATED, answer))
+        })
+        .await
+}
+
+pub(super) async fn list(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadBalances)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let currency = state.terms().currency;
+            let deposits = state.deposits().iter();
+            page.cut(deposits.map(|(seq, deposit)| (*seq, shown(*seq, deposit, currency))))
+        });
+        looked.map_err(Fault::from)?.map(Json)
+    })
+}

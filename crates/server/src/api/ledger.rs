@@ -1,0 +1,381 @@
+//! What the ledger says: entries, conversions, balances, payouts, holds, statements.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::Response;
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sponsorhub_app::campaigns;
+use sponsorhub_app::workers::payout_reference;
+use sponsorhub_core::actor::{Action, Role};
+use sponsorhub_core::disbursement::DisbursementState;
+use sponsorhub_core::hold::HoldDecision;
+use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
+use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::ledger::records::Payout;
+use sponsorhub_core::merkle::leaf_hash;
+use sponsorhub_core::money::Minor;
+use sponsorhub_core::refusal::Refusal;
+use sponsorhub_core::time::{day_of, plus_days};
+
+use super::caller::{Caller, not_found};
+use super::once::{Seed, body_of};
+use super::{Fault, Page, list as page_of, money};
+use crate::problem::Problem;
+
+/// Entries that are looked through for one page of a list that shows only some.
+const SCANNED_MAX: usize = 10_000;
+
+/// An entry's bytes as JSON, with its leaf in the tree.
+fn entry(bytes: &[u8]) -> Value {
+    let mut entry: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    entry["leaf"] = json!(HEXLOWER.encode(&leaf_hash(bytes).0));
+    entry
+}
+
+/// All entries of a campaign, in order.
+pub(super) async fn entries(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadLedger)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let (after, limit) = (page.after()?, page.limit()?);
+        let from = after.saturating_add(1);
+        let read = caller.shared.desk.read(|reader| {
+            reader.entries(campaign, from, limit.saturating_add(1))
+        });
+        let mut read = read.map_err(Fault::from)?;
+        let has_more = read.len() > limit;
+        read.truncate(limit);
+        let last = after.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+        let entries = read.iter().map(|bytes| entry(bytes)).collect();
+        Ok(Json(page_of(entries, has_more.then_some(last))))
+    })
+}
+
+/// Conversions and reversals; a creator sees their own.
+pub(super) async fn conversions(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(if caller.role == Role::Creator {
+        Action::ReadOwnEarnings
+    } else {
+        Action::ReadLedger
+    })?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let own = own(&caller, campaign)?;
+        let (mut after, limit) = (page.after()?, page.limit()?);
+        let mut found = Vec::new();
+        let (mut scanned, mut has_more) = (0, false);
+        caller.shared.desk.read(|reader| {
+            reader.scan(campaign, after.saturating_add(1), SCANNED_MAX, &mut |row| {
+                scanned += 1;
+                if found.len() == limit {
+                    has_more = true;
+                    return;
+                }
+                after = row.seq;
+                let result = match row.kind {
+                    Kind::ConversionAccepted => "accepted",
+                    Kind::ConversionHeld => "held",
+                    Kind::ConversionRejected => "rejected",
+                    Kind::ConversionReversed => "reversed",
+                    _ => return,
+                };
+                let mut shown = entry(row.bytes);
+                let enrollment = shown["enrollment"].as_str().map(str::to_owned);
+                if own.as_ref().is_some_and(|own| !own.contains(&enrollment.unwrap_or_default())) {
+                    return;
+                }
+                shown["result"] = json!(result);
+                found.push(shown);
+            })
+        })
+        .map_err(Fault::from)?;
+        let next = (has_more || scanned == SCANNED_MAX).then_some(after);
+        Ok(Json(page_of(found, next)))
+    })
+}
+
+/// The enrollments of a creator who asks, as texts; none for who sees all.
+fn own(caller: &Caller, campaign: CampaignId) -> Result<Option<Vec<String>>, Problem> {
+    if caller.role != Role::Creator {
+        return Ok(None);
+    }
+    let own = caller.enrollments()?.into_iter().filter(|(of, _)| *of == campaign);
+    Ok(Some(own.map(|(_, enrollment)| enrollment.to_string()).collect()))
+}
+
+/// Every account, and of those that are kept for each enrollment the parts.
+pub(super) async fn balances(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadBalances)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let currency = state.terms().currency;
+            let mut accounts = Map::new();
+            for account in Account::ALL {
+                accounts.insert(account.name().to_owned(), json!(state.balance(account).0));
+            }
+            let parts = state.numbered_enrollments().map(|(no, enrollment)| {
+                let mut of = Map::new();
+                for account in Account::ALL {
+                    let balance = state.balances().of(account, no);
+                    if !balance.is_zero() {
+                        of.insert(account.name().to_owned(), json!(balance.0));
+                    }
+                }
+                (enrollment.id.to_string(), Value::Object(of))
+            });
+            json!({
+                "currency": currency.code(),
+                "accounts": accounts,
+                "enrollments": parts.collect::<Map<_, _>>(),
+                "free": money(state.free(), currency),
+                "unmet_demand": money(state.unmet(), currency),
+                "difference": state.balances().difference().0,
+                "as_of_entry": state.head(),
+            })
+        });
+        Ok(Json(looked.map_err(Fault::from)?))
+    })
+}
+
+fn payout(campaign: CampaignId, state: &Campaign, seq: Seq, payout: &Payout) -> Value {
+    json!({
+        "payout": seq,
+        "enrollment": state.enrollment(payout.enrollment).id,
+        "amount": money(payout.amount, state.terms().currency),
+        "state": word(payout.state),
+        "planned_on": plus_days(0, u32::try_from(payout.day).unwrap_or_default()),
+        "deposit": payout.deposit,
+        "attempts": payout.attempts,
+        "reference": payout_reference(campaign, seq),
+    })
+}
+
+const fn word(state: DisbursementState) -> &'static str {
+    match state {
+        DisbursementState::Planned => "planned",
+        DisbursementState::Attempted => "attempted",
+        DisbursementState::Unknown => "unknown",
+        DisbursementState::Failed => "failed",
+        DisbursementState::Paid => "paid",
+        DisbursementState::Reversed => "reversed",
+        DisbursementState::Cancelled => "cancelled",
+    }
+}
+
+/// A creator sees their own.
+pub(super) async fn payouts(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadPayouts)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let own = own(&caller, campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let payouts = state.payouts().iter().filter(|(_, payout)| {
+                let id = state.enrollment(payout.enrollment).id.to_string();
+                own.as_ref().is_none_or(|own| own.contains(&id))
+            });
+            page.cut(payouts.map(|(seq, one)| (*seq, payout(campaign, state, *seq, one))))
+        });
+        looked.map_err(Fault::from)?.map(Json)
+    })
+}
+
+/// What a creator earned, in words for people; the owner of the enrollment, its brand and operators.
+pub(super) async fn statement(
+    caller: Caller,
+    Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadStatements)?;
+    tokio::task::block_in_place(|| {
+        caller.owns(campaign, enrollment)?;
+        let today = day_of(caller.shared.clock.now());
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let no = state.enrollment_no(enrollment)?;
+            let currency = state.terms().currency;
+            let of = |account| state.balances().of(account, no);
+            let matured = state.payable_on(no, today);
+            let payouts = || state.payouts().iter().filter(|(_, p)| p.enrollment == no);
+            let sum = |wanted: &[DisbursementState]| -> Minor {
+                let wanted = payouts().filter(|(_, payout)| wanted.contains(&payout.state));
+                wanted.map(|(_, payout)| payout.amount).sum()
+            };
+            use DisbursementState::{Attempted, Failed, Paid, Planned, Unknown};
+            let lines = payouts().map(|(seq, one)| payout(campaign, state, *seq, one));
+            Some(json!({
+                "enrollment": enrollment,
+                "pending": money((of(Account::Payable) - matured).or_zero(), currency),
+                "held": money(of(Account::Held), currency),
+                "matured": money(matured, currency),
+                "on_its_way": money(sum(&[Planned, Attempted, Unknown, Failed]), currency),
+                "paid": money(sum(&[Paid]), currency),
+                "clawed_back": money(of(Account::Clawback), currency),
+                "unclaimed": money(of(Account::Unclaimed), currency),
+                "base_reserved": money(of(Account::BaseReserve), currency),
+                "payouts": lines.collect::<Vec<_>>(),
+                "as_of_entry": state.head(),
+            }))
+        });
+        Ok(Json(looked.map_err(Fault::from)?.ok_or_else(not_found)?))
+    })
+}
+
+/// A creator sees their own.
+pub(super) async fn holds(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadCampaign)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let own = own(&caller, campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let holds = state.holds().iter().filter_map(|(conversion, hold)| {
+                let enrollment = state.enrollment(hold.enrollment).id;
+                let is_seen =
+                    own.as_ref().is_none_or(|own| own.contains(&enrollment.to_string()));
+                let shown = json!({
+                    "conversion": conversion,
+                    "enrollment": enrollment,
+                    "is_open": hold.open,
+                    "deadline": hold.deadline,
+                });
+                is_seen.then_some((*conversion, shown))
+            });
+            page.cut(holds)
+        });
+        looked.map_err(Fault::from)?.map(Json)
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    conversion: Seq,
+    reason: String,
+    deadline: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uphold {
+    reason: String,
+}
+
+/// Refuses reasons that no entry can carry.
+fn reason(reason: &str) -> Result<(), Problem> {
+    if (1..=200).contains(&reason.len()) {
+        return Ok(());
+    }
+    Err(Fault::Field("reason", "1 to 200 bytes".to_owned()).into())
+}
+
+fn hold_at(caller: &Caller, campaign: CampaignId, conversion: Seq) -> Result<Value, Problem> {
+    let looked = caller.shared.desk.look(campaign, |state| {
+        let hold = state.holds().get(&conversion);
+        hold.map(|hold| json!({
+            "conversion": conversion,
+            "enrollment": state.enrollment(hold.enrollment).id,
+            "is_open": hold.open,
+            "deadline": hold.deadline,
+        }))
+    });
+    looked.map_err(Fault::from)?.ok_or_else(not_found)
+}
+
+pub(super) async fn place_hold(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    caller.may(Action::PlaceHold)?;
+    let Place { conversion, reason: why, deadline } = body_of(&body)?;
+    reason(&why)?;
+    tokio::task::block_in_place(|| caller.sees(campaign))?;
+    caller
+        .once(&body, |_| {}, async |seed| {
+            let now = caller.shared.clock.now();
+            tokio::task::block_in_place(|| {
+                let place = (conversion, why.as_str(), deadline);
+                let placed = campaigns::place_hold(&caller.shared.desk, campaign, place, now);
+                forgive(&seed, placed)?;
+                Ok((StatusCode::CREATED, hold_at(&caller, campaign, conversion)?))
+            })
+        })
+        .await
+}
+
+/// A repetition whose first try came through is no error.
+fn forgive(
+    seed: &Seed,
+    done: Result<(), sponsorhub_app::desk::CommandError>,
+) -> Result<(), Problem> {
+    use sponsorhub_app::desk::CommandError;
+    match done {
+        Err(CommandError::Refused(Refusal::Thing { .. })) if seed.is_repeat => Ok(()),
+        other => Ok(other.map_err(Fault::from)?),
+    }
+}
+
+async fn end_hold(
+    caller: Caller,
+    (campaign, conversion): (CampaignId, Seq),
+    body: Bytes,
+    decision: HoldDecision,
+) -> Result<Response, Problem> {
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        hold_at(&caller, campaign, conversion)
+    })?;
+    caller
+        .once(&body, |_| {}, async |seed| {
+            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+            tokio::task::block_in_place(|| {
+                let ended = campaigns::end_hold(desk, campaign, conversion, &decision, now);
+                forgive(&seed, ended)?;
+                Ok((StatusCode::OK, hold_at(&caller, campaign, conversion)?))
+            })
+        })
+        .await
+}
+
+pub(super) async fn release_hold(
+    caller: Caller,
+    Path(place): Path<(CampaignId, Seq)>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    caller.may(Action::ReleaseHold)?;
+    end_hold(caller, place, body, HoldDecision::Release).await
+}
+
+pub(super) async fn uphold_hold(
+    caller: Caller,
+    Path(place): Path<(CampaignId, Seq)>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    caller.may(Action::UpholdHold)?;
+    let Uphold { reason: why } = body_of(&body)?;
+    reason(&why)?;
+    end_hold(caller, place, body, HoldDecision::Uphold(why)).await
+}

@@ -1,0 +1,199 @@
+//! The JSON API under `/api/v1`. One table of routes makes the router and the OpenAPI document.
+
+mod caller;
+mod campaigns;
+mod deposits;
+mod enrollments;
+mod keys;
+mod ledger;
+mod me;
+mod once;
+mod openapi;
+mod payments;
+mod schemas;
+mod table;
+mod workers;
+
+use axum::Router;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sponsorhub_app::campaigns::CampaignError;
+use sponsorhub_app::deposits::MoneyError;
+use sponsorhub_app::desk::CommandError;
+use sponsorhub_app::ports::ProviderError;
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_core::refusal::Refusal;
+use sponsorhub_store::{Rule, StoreError};
+
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+pub(crate) use caller::Peer;
+pub(crate) use once::UnderWay;
+
+/// Largest body, bytes.
+pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// All routes of the API.
+pub(crate) fn router() -> Router<Shared> {
+    let mut router = Router::new().route("/api/openapi.json", axum::routing::get(openapi::show));
+    for path in table::paths() {
+        router = router.route(&format!("/api/v1{path}"), table::of_path(path));
+    }
+    router.layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// What went wrong in a use case, on its way to a [`Problem`].
+#[derive(Debug)]
+pub(super) enum Fault {
+    Command(CommandError),
+    Provider(ProviderError),
+    Field(&'static str, String),
+}
+
+impl From<CommandError> for Fault {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Command(error.into())
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Command(refusal.into())
+    }
+}
+
+impl From<MoneyError> for Fault {
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::Command(error) => Self::Command(error),
+            MoneyError::Provider(error) => Self::Provider(error),
+        }
+    }
+}
+
+impl From<CampaignError> for Fault {
+    fn from(error: CampaignError) -> Self {
+        match error {
+            CampaignError::Command(error) => Self::Command(error),
+            CampaignError::Rule(rule) => Self::Command(CommandError::Rule(rule)),
+            CampaignError::Field { field, fix } => Self::Field(field, fix),
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Field(field, fix) => {
+                Self::new(StatusCode::BAD_REQUEST, "field_invalid", fix).about(field)
+            }
+            Fault::Command(CommandError::Refused(refusal)) => of_refusal(&refusal),
+            Fault::Command(CommandError::UnknownCampaign(_)) => caller::not_found(),
+            Fault::Command(CommandError::Rule(rule)) => of_rule(rule),
+            Fault::Command(CommandError::Busy) => Self::busy(),
+            Fault::Command(CommandError::Store(error)) => {
+                tracing::error!(%error, "a request met a fault of the store");
+                let detail = "the ledger cannot be used now; nothing was changed by this request";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ledger_fault", detail)
+            }
+            Fault::Provider(ProviderError::Declined { code, message, .. }) => {
+                let detail = format!("the payment provider declined ({code}): {message}");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "provider_declined", detail)
+            }
+            Fault::Provider(error) => {
+                tracing::warn!(%error, "the payment provider was of no help");
+                let detail = "the payment provider gives no answer; send the same again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_unavailable", detail)
+            }
+        }
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Problem {
+    let status = match refusal {
+        Refusal::Terms(_) | Refusal::Field { .. } => StatusCode::BAD_REQUEST,
+        Refusal::Bug(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::CONFLICT,
+    };
+    let problem = Problem::new(status, refusal.code(), refusal.to_string());
+    match refusal {
+        Refusal::Terms(error) => problem.about(error.field),
+        Refusal::Field { field, .. } => problem.about(*field),
+        _ => problem,
+    }
+}
+
+fn of_rule(rule: Rule) -> Problem {
+    let (status, detail) = match rule {
+        Rule::SlugUnique => (StatusCode::CONFLICT, "this slug is taken; choose another"),
+        Rule::PromoCodeUnique => {
+            (StatusCode::CONFLICT, "a code that looks the same is taken; choose another")
+        }
+        Rule::BrandUnique | Rule::CreatorUnique | Rule::UserUnique => {
+            (StatusCode::CONFLICT, "it is there already")
+        }
+        _ => (StatusCode::UNPROCESSABLE_ENTITY, "this does not go together"),
+    };
+    Problem::new(status, rule.name(), detail)
+}
+
+/// An amount as the API writes it.
+pub(super) fn money(amount: Minor, currency: Currency) -> Value {
+    json!({ "amount": amount.0, "currency": currency.code() })
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Page {
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// Most things of one page.
+const LIMIT_MAX: usize = 100;
+
+impl Page {
+    /// How many.
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(50);
+        if (1..=LIMIT_MAX).contains(&limit) {
+            return Ok(limit);
+        }
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "field_invalid", "1 to 100");
+        Err(problem.about("limit"))
+    }
+
+    /// Behind which position.
+    pub(super) fn after(&self) -> Result<u64, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(0) };
+        let wrong = || {
+            let detail = "a cursor is `next_cursor` of the page before";
+            Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("cursor")
+        };
+        cursor.parse().map_err(|_| wrong())
+    }
+
+    /// A page of `things`, each with a position that grows.
+    pub(super) fn cut(&self, things: impl Iterator<Item = (u64, Value)>) -> Result<Value, Problem> {
+        let (limit, after) = (self.limit()?, self.after()?);
+        let mut things = things.filter(|(position, _)| *position > after);
+        let page: Vec<_> = things.by_ref().take(limit).collect();
+        let last = page.last().map(|(position, _)| *position);
+        let next = things.next().and(last);
+        Ok(list(page.into_iter().map(|(_, thing)| thing).collect(), next))
+    }
+}
+
+/// A page as the API writes it.
+pub(super) fn list(things: Vec<Value>, next: Option<u64>) -> Value {
+    json!({ "data": things, "next_cursor": next.map(|next| next.to_string()) })
+}

@@ -1,0 +1,139 @@
+//! Requests that change something are done once per idempotency key, however often they are sent.
+//!
+//! What is asked is kept before it is done, with a seed that ids of new things are made from: a request
+//! that is repeated after a crash finds what its first try made. Only success is kept as an answer;
+//! what was refused may be possible later.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use sponsorhub_app::ports::random;
+use sponsorhub_core::ids::ClickId;
+use sponsorhub_store::registry::{ApiChange, ApiRequest};
+use sponsorhub_store::{Change, Rule};
+
+use super::Fault;
+use super::caller::Caller;
+use crate::problem::Problem;
+use crate::world::SystemChance;
+
+/// What a request comes with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seed {
+    /// Sorts by time, as ids of new things do.
+    pub(super) id: [u8; 16],
+    /// Whether the same was asked before and nobody knows how far it came.
+    pub(super) is_repeat: bool,
+}
+
+/// Requests under way, so that a repetition waits for the first.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay(Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>);
+
+impl UnderWay {
+    fn of(&self, subject: &str, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits for what only this map knows.
+        all.retain(|_, one| Arc::strong_count(one) > 1);
+        Arc::clone(all.entry((subject.to_owned(), key.to_owned())).or_default())
+    }
+}
+
+/// Reads a request's body; an empty one is an empty object.
+pub(super) fn body_of<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "body_invalid", error.to_string());
+        problem.about("body")
+    })
+}
+
+impl Caller {
+    /// Does `work` once. `hide` takes out of the answer what must not be kept.
+    pub(super) async fn once<F: Future<Output = Result<(StatusCode, Value), Problem>>>(
+        &self,
+        body: &Bytes,
+        hide: impl FnOnce(&mut Value),
+        work: impl FnOnce(Seed) -> F,
+    ) -> Result<Response, Problem> {
+        let Some(key) = self.key()? else {
+            let (status, answer) = work(Seed { id: self.fresh(), is_repeat: false }).await?;
+            return Ok((status, Json(answer)).into_response());
+        };
+        let alone = self.shared.under_way.of(&self.subject, &key);
+        let _alone = alone.lock().await;
+        let (seed, answer) = self.begin(&key, body)?;
+        if let Some((status, body)) = answer {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            let json = HeaderValue::from_static("application/json");
+            let replayed = HeaderValue::from_static("true");
+            let headers = [
+                (header::CONTENT_TYPE, json),
+                (header::HeaderName::from_static("idempotent-replayed"), replayed),
+            ];
+            return Ok((status, headers, body).into_response());
+        }
+        let (status, answer) = work(seed).await?;
+        let mut kept = answer.clone();
+        hide(&mut kept);
+        let end = ApiChange::EndRequest {
+            subject: self.subject.clone(),
+            key,
+            status: status.as_u16(),
+            body: kept.to_string().into_bytes(),
+            at: self.shared.clock.now(),
+        };
+        tokio::task::block_in_place(|| {
+            self.shared.desk.record(Change::Api(end), Some(Rule::RequestWaits))
+        })
+        .map_err(Fault::from)?;
+        Ok((status, Json(answer)).into_response())
+    }
+
+    /// Sixteen bytes that sort by time.
+    fn fresh(&self) -> [u8; 16] {
+        let chance = random(&SystemChance);
+        ClickId::try_new(self.shared.clock.now(), chance).map_or_else(|_| random(&SystemChance), |id| id.0)
+    }
+
+    fn begin(&self, key: &str, body: &Bytes) -> Result<(Seed, Option<(u16, Vec<u8>)>), Problem> {
+        let mut hash = Sha256::new();
+        for part in [self.method.as_bytes(), self.path.as_bytes(), body] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        let request = ApiRequest {
+            subject: self.subject.clone(),
+            key: key.to_owned(),
+            fingerprint: hash.finalize().into(),
+            seed: self.fresh(),
+            created_at: self.shared.clock.now(),
+            answer: None,
+        };
+        let desk = &self.shared.desk;
+        let begin = Change::Api(ApiChange::BeginRequest(request.clone()));
+        tokio::task::block_in_place(|| {
+            match desk.record(begin, None) {
+                Ok(_) => return Ok((Seed { id: request.seed, is_repeat: false }, None)),
+                Err(sponsorhub_app::desk::CommandError::Rule(Rule::RequestUnique)) => {}
+                Err(error) => return Err(Fault::from(error).into()),
+            }
+            let known = desk.registry(|registry| registry.api_request(&self.subject, key));
+            let known = known.map_err(Fault::from)?.ok_or_else(Problem::busy)?;
+            if known.fingerprint != request.fingerprint {
+                let detail = "this key was used for another request; use a new key for a new one";
+                let code = "idempotency_key_reused";
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+                return Err(problem.about("idempotency-key"));
+            }
+            Ok((Seed { id: known.seed, is_repeat: true }, known.answer))
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! `/recipient`: a creator's account at the payment provider.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use sponsorhub_app::ports::payment::OnboardingAddresses;
+use sponsorhub_app::recipients;
+use sponsorhub_core::actor::Action;
+use sponsorhub_store::registry::Recipient;
+
+use super::Fault;
+use super::caller::{Caller, not_found};
+use super::once::Seed;
+use crate::problem::Problem;
+
+fn shown(recipient: &Recipient) -> Value {
+    json!({
+        "account": recipient.account,
+        "may_receive_transfers": recipient.may_receive,
+        "payouts_enabled": recipient.payouts_enabled,
+        "checked_at": recipient.checked_at,
+    })
+}
+
+/// The address that is answered works once and is a secret, so a repetition has none: ask again
+/// under another key.
+pub(super) async fn onboard(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+    caller.may(Action::ManageRecipient)?;
+    let creator = caller.creator()?;
+    let hide = |answer: &mut Value| answer["onboarding_url"] = Value::Null;
+    caller
+        .once(&body, hide, async |_: Seed| {
+            let shared = &caller.shared;
+            let page = format!("{}/", shared.public_url);
+            let addresses = OnboardingAddresses { return_url: page.clone(), refresh_url: page };
+            let (desk, provider) = (&shared.desk, &*shared.clients.provider);
+            let now = shared.clock.now();
+            let onboarded = recipients::onboard(desk, provider, creator, &addresses, now).await;
+            let (recipient, url) = onboarded.map_err(Fault::from)?;
+            let mut answer = shown(&recipient);
+            answer["onboarding_url"] = json!(url.0);
+            Ok((StatusCode::CREATED, answer))
+        })
+        .await
+}
+
+pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ManageRecipient)?;
+    let creator = caller.creator()?;
+    let known = caller.shared.desk.registry(|registry| registry.recipient(creator));
+    let known = known.map_err(Fault::from)?.ok_or_else(not_found)?;
+    Ok(Json(shown(&known)))
+}

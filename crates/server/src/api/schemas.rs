@@ -1,0 +1,293 @@
+//! What goes in and out, as JSON schemas of the OpenAPI document.
+
+use serde_json::{Map, Value, json};
+
+fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
+    let fields: Map<String, Value> =
+        fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "properties": fields, "required": required })
+}
+
+fn refers(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn id(prefix: &str) -> Value {
+    json!({ "type": "string", "pattern": format!("^{prefix}[0-9a-v]{{26}}$") })
+}
+
+fn number() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn minor() -> Value {
+    json!({ "type": "integer", "description": "minor units of the campaign's currency" })
+}
+
+fn time() -> Value {
+    json!({ "type": "integer", "description": "milliseconds since 1970" })
+}
+
+fn maybe(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
+fn terms() -> Value {
+    let rate = json!({
+        "description": "`bps`: basis points of the order, `flat`: minor units an order; tiers \
+                        [from_count, value], the first from 0",
+        "oneOf": [
+            object(&[("bps", json!({ "type": "array" }))], &["bps"]),
+            object(&[("flat", json!({ "type": "array" }))], &["flat"]),
+        ],
+    });
+    let rates = json!({ "type": "object", "additionalProperties": rate });
+    let hosts = json!({ "type": "array", "items": text() });
+    object(
+        &[
+            ("currency", json!({ "enum": ["USD", "EUR", "GBP"] })),
+            ("budget", minor()),
+            ("ends_at", time()),
+            ("destination_hosts", hosts),
+            ("rates", rates),
+            ("base", minor()),
+            ("base_unlock", json!({})),
+            ("creator_cap", maybe(&minor())),
+            ("platform_fee_bps", number()),
+            ("attribution_window_days", number()),
+            ("replay_window_days", number()),
+            ("clearing_days", number()),
+            ("payout_minimum", minor()),
+            ("payout_every_days", number()),
+            ("conversions_per_click", number()),
+            ("on_exhausted", json!({ "enum": ["pause", "record"] })),
+            ("netting_share_bps", number()),
+            ("hold_deadline_days", number()),
+            ("notice_days", number()),
+            ("provider_fee_reserve_bps", number()),
+            ("provider_fee_reserve_fixed", minor()),
+            ("min_order", minor()),
+        ],
+        &["currency", "budget", "ends_at"],
+    )
+}
+
+fn inputs() -> Vec<(&'static str, Value)> {
+    vec![
+        ("Nothing", json!({ "type": "object", "maxProperties": 0 })),
+        ("Join", object(&[("name", text())], &["name"])),
+        ("Terms", terms()),
+        ("OpenDeposit", object(&[("amount", refers("Money"))], &["amount"])),
+        (
+            "WantedLink",
+            object(&[("destination", text()), ("slug", maybe(&text()))], &["destination"]),
+        ),
+        ("WantedCode", object(&[("readable", text())], &["readable"])),
+        (
+            "PlaceHold",
+            object(
+                &[("conversion", number()), ("reason", text()), ("deadline", maybe(&time()))],
+                &["conversion", "reason"],
+            ),
+        ),
+        ("UpholdHold", object(&[("reason", text())], &["reason"])),
+        (
+            "IssueKey",
+            object(
+                &[
+                    ("scopes", json!({ "type": "array", "items": text() })),
+                    ("needs_signature", flag()),
+                    ("expires_at", maybe(&time())),
+                ],
+                &[],
+            ),
+        ),
+    ]
+}
+
+fn shapes() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
+    let money = refers("Money");
+    vec![
+        ("Money", vec![("amount", minor()), ("currency", text())]),
+        ("Me", vec![("role", text()), ("id", maybe(&text())), ("name", maybe(&text()))]),
+        (
+            "Campaign",
+            vec![
+                ("id", id("cmp_")),
+                ("brand", id("brd_")),
+                ("state", text()),
+                ("is_frozen", flag()),
+                ("mode", text()),
+                ("terms", refers("Terms")),
+                ("confirmed_budget", money.clone()),
+                ("launched_at", maybe(&time())),
+                ("ended_at", maybe(&time())),
+                ("conversions_until", maybe(&time())),
+                ("closes_at", maybe(&time())),
+                ("entries", number()),
+            ],
+        ),
+        (
+            "Deposit",
+            vec![
+                ("deposit", number()),
+                ("amount", money.clone()),
+                ("total", money.clone()),
+                ("state", json!({ "enum": ["expected", "failed", "confirmed", "settled"] })),
+                ("is_advance", flag()),
+                ("session", text()),
+                ("payment", maybe(&text())),
+                ("reversed", money.clone()),
+                ("refunded", money.clone()),
+                ("transferred", money.clone()),
+            ],
+        ),
+        (
+            "Enrollment",
+            vec![
+                ("id", id("enr_")),
+                ("campaign", id("cmp_")),
+                ("started_at", time()),
+                ("ended_at", maybe(&time())),
+                ("base", money.clone()),
+                ("creator_cap", maybe(&money)),
+                ("entries", number()),
+            ],
+        ),
+        (
+            "Link",
+            vec![
+                ("number", number()),
+                ("token", text()),
+                ("path", text()),
+                ("url", text()),
+                ("destination", text()),
+            ],
+        ),
+        ("Code", vec![("code", text()), ("readable", text())]),
+        (
+            "Entry",
+            vec![
+                ("seq", number()),
+                ("at", time()),
+                ("kind", text()),
+                ("body", json!({ "type": "object" })),
+                ("leaf", text()),
+            ],
+        ),
+        (
+            "Conversion",
+            vec![
+                ("seq", number()),
+                ("at", time()),
+                ("kind", text()),
+                ("result", text()),
+                ("enrollment", id("enr_")),
+                ("body", json!({ "type": "object" })),
+                ("leaf", text()),
+            ],
+        ),
+        (
+            "Balances",
+            vec![
+                ("currency", text()),
+                ("accounts", json!({ "type": "object" })),
+                ("enrollments", json!({ "type": "object" })),
+                ("free", money.clone()),
+                ("unmet_demand", money.clone()),
+                ("difference", minor()),
+                ("as_of_entry", number()),
+            ],
+        ),
+        (
+            "Hold",
+            vec![
+                ("conversion", number()),
+                ("enrollment", id("enr_")),
+                ("is_open", flag()),
+                ("deadline", time()),
+            ],
+        ),
+        (
+            "Payout",
+            vec![
+                ("payout", number()),
+                ("enrollment", id("enr_")),
+                ("amount", money.clone()),
+                ("state", text()),
+                ("planned_on", time()),
+                ("deposit", number()),
+                ("attempts", number()),
+                ("reference", text()),
+            ],
+        ),
+        (
+            "Statement",
+            vec![
+                ("enrollment", id("enr_")),
+                ("pending", money.clone()),
+                ("held", money.clone()),
+                ("matured", money.clone()),
+                ("on_its_way", money.clone()),
+                ("paid", money.clone()),
+                ("clawed_back", money.clone()),
+                ("unclaimed", money.clone()),
+                ("base_reserved", money),
+                ("payouts", json!({ "type": "array", "items": refers("Payout") })),
+                ("as_of_entry", number()),
+            ],
+        ),
+        (
+            "Recipient",
+            vec![
+                ("account", text()),
+                ("may_receive_transfers", flag()),
+                ("payouts_enabled", flag()),
+                ("checked_at", time()),
+            ],
+        ),
+        ("ApiKeyId", vec![("id", id("key_"))]),
+        ("ApiKey", vec![("id", id("key_")), ("scopes", json!({ "type": "array" }))]),
+        (
+            "Workers",
+            vec![("now", time()), ("settled_at", time()), ("jobs", json!({ "type": "array" }))],
+        ),
+        (
+            "Problem",
+            vec![
+                ("type", text()),
+                ("title", text()),
+                ("status", number()),
+                ("code", text()),
+                ("detail", text()),
+            ],
+        ),
+    ]
+}
+
+/// All schemas by name; a name that ends in `List` is a page of what stands before it.
+pub(super) fn all() -> Map<String, Value> {
+    let mut all: Map<String, Value> =
+        inputs().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    for (name, fields) in shapes() {
+        let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        all.insert(name.to_owned(), object(&fields, &required));
+        let page = object(
+            &[
+                ("data", json!({ "type": "array", "items": refers(name) })),
+                ("next_cursor", maybe(&text())),
+            ],
+            &["data", "next_cursor"],
+        );
+        all.insert(format!("{name}List"), page);
+    }
+    all
+}

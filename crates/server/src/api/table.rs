@@ -1,0 +1,125 @@
+//! Every route once: method, path, who may, what it is, what goes in and out, and who answers.
+
+use axum::routing::{MethodRouter, delete, get, post, put};
+use sponsorhub_core::actor::Action;
+
+use super::{campaigns, deposits, enrollments, keys, ledger, me, payments, workers};
+use crate::shared::Shared;
+
+/// A route.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    /// Below `/api/v1`.
+    pub(super) path: &'static str,
+    /// None: everybody who is signed in.
+    pub(super) action: Option<Action>,
+    pub(super) about: &'static str,
+    /// Name of the schema of the body.
+    pub(super) body: Option<&'static str>,
+    /// Name of the schema of the answer.
+    pub(super) answer: &'static str,
+    pub(super) status: u16,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal, $action:expr, $about:literal,
+       $body:expr => $status:literal $answer:literal, $handler:path;)*) => {
+        /// All routes, in the order in which a campaign lives.
+        pub(super) const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            action: $action,
+            about: $about,
+            body: $body,
+            answer: $answer,
+            status: $status,
+            handler: || $method($handler),
+        }),*];
+    };
+}
+
+const NO_BODY: Option<&str> = Some("Nothing");
+
+routes! {
+    get "/me", None, "Who the caller is here", None => 200 "Me", me::show;
+    put "/me", None, "Join as brand or creator", Some("Join") => 200 "Me", me::join;
+    post "/campaigns", Some(Action::CreateCampaign), "Open a campaign",
+        Some("Terms") => 201 "Campaign", campaigns::create;
+    get "/campaigns", Some(Action::ReadCampaign), "Campaigns that the caller sees",
+        None => 200 "CampaignList", campaigns::list;
+    get "/campaigns/{campaign}", Some(Action::ReadCampaign), "A campaign",
+        None => 200 "Campaign", campaigns::show;
+    post "/campaigns/{campaign}/deposits", Some(Action::OpenDeposit), "Open a checkout for a deposit",
+        Some("OpenDeposit") => 201 "Deposit", deposits::open;
+    get "/campaigns/{campaign}/deposits", Some(Action::ReadBalances), "Its deposits",
+        None => 200 "DepositList", deposits::list;
+    post "/campaigns/{campaign}/launch", Some(Action::LaunchCampaign),
+        "Go live, if the confirmed funds cover the budget", NO_BODY => 200 "Campaign", campaigns::launch;
+    post "/campaigns/{campaign}/pause", Some(Action::PauseCampaign), "Credit no clicks for a while",
+        NO_BODY => 200 "Campaign", campaigns::pause;
+    post "/campaigns/{campaign}/resume", Some(Action::ResumeCampaign), "Credit clicks again",
+        NO_BODY => 200 "Campaign", campaigns::resume;
+    post "/campaigns/{campaign}/complete", Some(Action::CompleteCampaign), "End it",
+        NO_BODY => 200 "Campaign", campaigns::complete;
+    post "/campaigns/{campaign}/cancel", Some(Action::CancelCampaign), "Give it up before it is live",
+        NO_BODY => 200 "Campaign", campaigns::cancel;
+    post "/campaigns/{campaign}/enrollments", Some(Action::Enroll), "Take part by the current terms",
+        NO_BODY => 201 "Enrollment", enrollments::enroll;
+    get "/campaigns/{campaign}/enrollments", Some(Action::ReadCampaign),
+        "Who takes part; a creator sees themself", None => 200 "EnrollmentList", enrollments::list;
+    post "/campaigns/{campaign}/enrollments/{enrollment}/end", Some(Action::EndEnrollment),
+        "End a part; what is earned stays", NO_BODY => 200 "Enrollment", enrollments::end;
+    post "/campaigns/{campaign}/enrollments/{enrollment}/links", Some(Action::MakeLink), "Make a link",
+        Some("WantedLink") => 201 "Link", enrollments::make_link;
+    get "/campaigns/{campaign}/enrollments/{enrollment}/links", Some(Action::ReadCampaign), "Its links",
+        None => 200 "LinkList", enrollments::links;
+    post "/campaigns/{campaign}/enrollments/{enrollment}/codes", Some(Action::MakeCode),
+        "Make a promo code", Some("WantedCode") => 201 "Code", enrollments::make_code;
+    get "/campaigns/{campaign}/enrollments/{enrollment}/codes", Some(Action::ReadCampaign),
+        "Its promo codes", None => 200 "CodeList", enrollments::codes;
+    get "/campaigns/{campaign}/conversions", Some(Action::ReadCampaign),
+        "Conversions and reversals; a creator sees their own", None => 200 "ConversionList",
+        ledger::conversions;
+    get "/campaigns/{campaign}/ledger", Some(Action::ReadLedger), "All entries, in order",
+        None => 200 "EntryList", ledger::entries;
+    get "/campaigns/{campaign}/balances", Some(Action::ReadBalances), "All accounts",
+        None => 200 "Balances", ledger::balances;
+    get "/campaigns/{campaign}/holds", Some(Action::ReadCampaign), "Holds; a creator sees their own",
+        None => 200 "HoldList", ledger::holds;
+    post "/campaigns/{campaign}/holds", Some(Action::PlaceHold), "Doubt a conversion",
+        Some("PlaceHold") => 201 "Hold", ledger::place_hold;
+    post "/campaigns/{campaign}/holds/{conversion}/release", Some(Action::ReleaseHold),
+        "Let a held conversion count", NO_BODY => 200 "Hold", ledger::release_hold;
+    post "/campaigns/{campaign}/holds/{conversion}/uphold", Some(Action::UpholdHold),
+        "Let a held conversion earn nothing", Some("UpholdHold") => 200 "Hold", ledger::uphold_hold;
+    get "/campaigns/{campaign}/payouts", Some(Action::ReadPayouts), "Payouts; a creator sees their own",
+        None => 200 "PayoutList", ledger::payouts;
+    get "/campaigns/{campaign}/statements/{enrollment}", Some(Action::ReadStatements),
+        "What a creator earned", None => 200 "Statement", ledger::statement;
+    post "/recipient", Some(Action::ManageRecipient),
+        "Have an account at the payment provider, and an address for its questions",
+        NO_BODY => 201 "Recipient", payments::onboard;
+    get "/recipient", Some(Action::ManageRecipient), "What the account may do",
+        None => 200 "Recipient", payments::show;
+    post "/api-keys", Some(Action::ManageKeys), "Issue a key for the brand's shop",
+        Some("IssueKey") => 201 "ApiKey", keys::issue;
+    get "/api-keys", Some(Action::ManageKeys), "The brand's keys", None => 200 "ApiKeyList", keys::list;
+    delete "/api-keys/{key}", Some(Action::ManageKeys), "Revoke a key", None => 200 "ApiKeyId",
+        keys::revoke;
+    get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
+        None => 200 "Workers", workers::show;
+}
+
+/// Every path once.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    let is_first = |at: usize| ROUTES.iter().position(|route| route.path == ROUTES[at].path) == Some(at);
+    (0..ROUTES.len()).filter(move |at| is_first(*at)).map(|at| ROUTES[at].path)
+}
+
+/// All methods of a path.
+pub(super) fn of_path(path: &str) -> MethodRouter<Shared> {
+    let routes = ROUTES.iter().filter(|route| route.path == path);
+    routes.fold(MethodRouter::new(), |all, route| all.merge((route.handler)()))
+}

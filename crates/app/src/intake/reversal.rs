@@ -1,7 +1,9 @@
 //! Taking an order back: the conversion is found by the ids under which it was reported.
 
+use std::sync::Arc;
+
 use sponsorhub_core::campaign::terms::REVERSAL;
-use sponsorhub_core::ids::{CampaignId, EnrollmentId, Salt, Seq};
+use sponsorhub_core::ids::{CampaignId, CompositeKey, EnrollmentId, Salt, Seq};
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::event::conversion::{ConversionReversed, Taken};
 use sponsorhub_core::ledger::kind::Body;
@@ -20,6 +22,18 @@ struct Found {
     enrollment: EnrollmentId,
     seq: Seq,
     order: Minor,
+    /// The reversal came before.
+    is_repeat: bool,
+    /// It came before and named another order.
+    is_of_other: bool,
+}
+
+/// What a reversal calls things.
+struct Names<'a> {
+    source: &'a str,
+    external_id: &'a str,
+    reverses: &'a str,
+    reverses_type: Option<&'a str>,
 }
 
 impl Intaker {
@@ -34,10 +48,17 @@ impl Intaker {
         else {
             unreachable!("the caller has looked");
         };
-        let names = (request.source.as_str(), reverses.as_str(), reverses_type.as_deref());
-        let Some((view, found)) = self.find(who, *campaign, names)? else {
-            let fix = "no order was credited under this source and external_id";
-            return Err(Refused::of("reverses_unknown", "reverses", fix).into());
+        let names = Names {
+            source: &request.source,
+            external_id: &request.external_id,
+            reverses,
+            reverses_type: reverses_type.as_deref(),
+        };
+        let mut campaigns = self.catalog.campaigns_of(who.brand)?;
+        campaigns.retain(|id| campaign.is_none_or(|campaign| campaign == *id));
+        let (view, found) = match self.first_time(&campaigns, &names)? {
+            Some(repeated) => repeated,
+            None => self.find(&campaigns, &names)?,
         };
         let facts = &view.facts;
         if currency.is_some_and(|currency| currency != facts.currency) {
@@ -45,11 +66,14 @@ impl Intaker {
             let (code, field) = ("currency_mismatch", "currency".into());
             return Err(Refused { code, field, fix: fix.into() }.into());
         }
-        check_occurred_at(request.occurred_at, facts.replay_days, now)?;
+        if !found.is_repeat {
+            check_occurred_at(request.occurred_at, facts.replay_days, now)?;
+        }
         let dedup = dedup_of(&view)?;
         let key =
             dedup.composite_key(facts.campaign, &request.source, &request.external_id, REVERSAL);
-        let artifact = format!("reverses {}", found.seq);
+        // Of another order: other content under the same key, which the store refuses.
+        let artifact = format!("reverses {}", if found.is_of_other { 0 } else { found.seq });
         let fingerprint = dedup.fingerprint(&artifact, *amount, facts.currency, REVERSAL);
         let amount = match amount {
             Some(amount) => *amount,
@@ -80,32 +104,77 @@ impl Intaker {
         Ok(Submitted { intake, pending })
     }
 
-    /// The newest of the brand's campaigns that credited this order.
+    /// What this very reversal took back when it came before, in whichever campaign: a repetition
+    /// changes nothing, whatever else was credited since.
+    fn first_time(
+        &self,
+        campaigns: &[CampaignId],
+        names: &Names<'_>,
+    ) -> Result<Option<(Arc<CampaignView>, Found)>, IntakeError> {
+        for &id in campaigns {
+            let Some(view) = self.catalog.campaign(id)? else { continue };
+            let Some(dedup) = &view.dedup else { continue };
+            let key = dedup.composite_key(id, names.source, names.external_id, REVERSAL);
+            let found = self.with_reader(|reader| {
+                let Some(seq) = reader.find_by_key(id, key)? else { return Ok(None) };
+                let bytes = reader.entry(id, seq)?.unwrap_or_default();
+                let entry = Entry::decode(&bytes).map_err(|error| corrupt(id, seq, &error))?;
+                let Body::ConversionReversed(reversed) = entry.body else { return Ok(None) };
+                conversion_at(reader, id, reversed.conversion)
+            })?;
+            if let Some((mut found, order_key)) = found {
+                let mut types = view.facts.event_types.iter();
+                let is_of_same = types.any(|name| {
+                    names.reverses_type.is_none_or(|wanted| wanted == *name)
+                        && dedup.composite_key(id, names.source, names.reverses, name) == order_key
+                });
+                found.is_repeat = true;
+                found.is_of_other = !is_of_same;
+                return Ok(Some((view, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The one order that is meant. Where several could be, none is guessed.
     fn find(
         &self,
-        who: Reporter,
-        campaign: Option<CampaignId>,
-        (source, external_id, event_type): (&str, &str, Option<&str>),
-    ) -> Result<Option<(std::sync::Arc<CampaignView>, Found)>, IntakeError> {
-        let mut campaigns = self.catalog.campaigns_of(who.brand)?;
-        campaigns.retain(|id| campaign.is_none_or(|campaign| campaign == *id));
-        for id in campaigns.into_iter().rev() {
+        campaigns: &[CampaignId],
+        names: &Names<'_>,
+    ) -> Result<(Arc<CampaignView>, Found), IntakeError> {
+        let mut all: Vec<(Arc<CampaignView>, Found)> = Vec::new();
+        for &id in campaigns {
             let Some(view) = self.catalog.campaign(id)? else { continue };
             let Some(dedup) = &view.dedup else { continue };
             let types = view.facts.event_types.iter();
-            let types = types.filter(|name| event_type.is_none_or(|wanted| wanted == **name));
+            let types = types.filter(|name| names.reverses_type.is_none_or(|one| one == **name));
             for name in types {
-                let key = dedup.composite_key(id, source, external_id, name);
+                let key = dedup.composite_key(id, names.source, names.reverses, name);
                 let found = self.with_reader(|reader| match reader.find_by_key(id, key)? {
                     Some(seq) => conversion_at(reader, id, seq),
                     None => Ok(None),
                 })?;
-                if let Some(found) = found {
-                    return Ok(Some((view, found)));
-                }
+                all.extend(found.map(|(found, _)| (Arc::clone(&view), found)));
             }
         }
-        Ok(None)
+        let is_one_campaign =
+            all.windows(2).all(|two| two[0].0.facts.campaign == two[1].0.facts.campaign);
+        let several = all.len() > 1;
+        match all.pop() {
+            None => {
+                let fix = "no order was credited under this source and external_id";
+                Err(Refused::of("reverses_unknown", "reverses", fix).into())
+            }
+            Some(_) if several && is_one_campaign => {
+                let fix = "events of several types have this external_id; say which is meant";
+                Err(Refused::of("reverses_ambiguous", "reverses_type", fix).into())
+            }
+            Some(_) if several => {
+                let fix = "several campaigns credited this order; say which is meant";
+                Err(Refused::of("reverses_ambiguous", "campaign", fix).into())
+            }
+            Some(found) => Ok(found),
+        }
     }
 
     /// What is left of an order. Where this reversal is there already, what it took.
@@ -113,7 +182,7 @@ impl Intaker {
         &self,
         campaign: CampaignId,
         found: &Found,
-        key: sponsorhub_core::ids::CompositeKey,
+        key: CompositeKey,
     ) -> Result<Minor, StoreError> {
         self.with_reader(|reader| {
             if let Some(seq) = reader.find_by_key(campaign, key)? {
@@ -130,20 +199,27 @@ impl Intaker {
     }
 }
 
+fn corrupt(campaign: CampaignId, seq: Seq, error: &dyn std::error::Error) -> StoreError {
+    StoreError::Corrupt(format!("campaign {campaign}, entry {seq}: {error}"))
+}
+
+/// A conversion and its key.
 fn conversion_at(
     reader: &mut dyn Reader,
     campaign: CampaignId,
     seq: Seq,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<(Found, CompositeKey)>, StoreError> {
     let bytes = reader.entry(campaign, seq)?.unwrap_or_default();
-    let corrupt = |error| StoreError::Corrupt(format!("campaign {campaign}, entry {seq}: {error}"));
-    let entry = Entry::decode(&bytes).map_err(corrupt)?;
+    let entry = Entry::decode(&bytes).map_err(|error| corrupt(campaign, seq, &error))?;
     let taken: &Taken = match &entry.body {
         Body::ConversionAccepted(accepted) => &accepted.0,
         Body::ConversionHeld(held) => &held.taken,
         // A rejected one earned nothing, so nothing of it can be taken back.
         _ => return Ok(None),
     };
-    let order = taken.amount;
-    Ok(entry.enrollment.map(|(enrollment, _)| Found { enrollment, seq, order }))
+    let (order, key) = (taken.amount, taken.key);
+    let found = |(enrollment, _)| {
+        (Found { enrollment, seq, order, is_repeat: false, is_of_other: false }, key)
+    };
+    Ok(entry.enrollment.map(found))
 }

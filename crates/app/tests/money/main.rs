@@ -7,6 +7,8 @@ mod funding;
 
 mod paying;
 
+mod reversing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -62,6 +64,10 @@ fn now_or_never<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+fn keyring() -> Keyring {
+    Keyring::make(KeyringId([9; 16]), Mode::Sandbox, Secret([7; 32]), T)
+}
+
 /// An installation with one campaign.
 struct Scene {
     desk: Arc<Desk>,
@@ -101,7 +107,7 @@ impl Scene {
         self.desk.look(CAMPAIGN, look).expect("there")
     }
 
-    fn create(&self) {
+    fn join(&self) {
         let brand = Brand {
             id: BRAND,
             name: "Fjord Coffee".to_owned(),
@@ -112,7 +118,10 @@ impl Scene {
         let name = PersonName("ada".to_owned());
         let add = Change::AddCreator { creator: CREATOR, name, at: T };
         self.desk.record(add, None).expect("joins");
-        let keyring = Keyring::make(KeyringId([9; 16]), Mode::Sandbox, Secret([7; 32]), T);
+    }
+
+    fn create(&self) {
+        self.join();
         let terms = Terms {
             on_exhausted: OnExhausted::Record,
             rates: [("sale".to_owned(), Rate::Bps(vec![(0, 1_000)]))].into(),
@@ -122,12 +131,16 @@ impl Scene {
             ..Terms::with_defaults(Currency::Usd, BUDGET, T + 10 * DAY)
         };
         let ids = (CAMPAIGN, BRAND);
-        campaigns::create(&self.desk, &Keys::new(&keyring), ids, terms, T).expect("created");
+        campaigns::create(&self.desk, &Keys::new(&keyring()), ids, terms, T).expect("created");
     }
 
     fn deposit(&self, key: &str) -> Opened {
+        self.deposit_to(CAMPAIGN, key)
+    }
+
+    fn deposit_to(&self, campaign: CampaignId, key: &str) -> Opened {
         let wanted = Wanted {
-            campaign: CAMPAIGN,
+            campaign,
             budget_part: BUDGET,
             currency: Currency::Usd,
             title: "a deposit",

@@ -85,10 +85,10 @@ impl FromRequestParts<Shared> for Caller {
             let detail = "this user joined in another role; use another account for this one";
             return Err(Problem::new(StatusCode::FORBIDDEN, "role_changed", detail));
         }
-        let peer = parts.extensions.get::<Peer>().map_or(
-            std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
-            |peer| peer.0,
-        );
+        let peer = parts
+            .extensions
+            .get::<Peer>()
+            .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         Ok(Self {
             shared: Held(shared.clone()),
             subject: claims.subject,

@@ -77,23 +77,24 @@ pub(super) async fn create(caller: Caller, body: Bytes) -> Result<Response, Prob
     let brand = caller.brand()?;
     let terms = terms(&body_of::<Map<String, Value>>(&body)?)?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let id = CampaignId(seed.id);
-            let (desk, keys) = (&caller.shared.desk, caller.shared.catalog.keys());
-            let now = caller.shared.clock.now();
-            tokio::task::block_in_place(|| {
-                campaigns::create(desk, &keys, (id, brand), terms.clone(), now)
-            })
-            .map_err(Fault::from)?;
-            Ok((StatusCode::CREATED, look(&caller, id)?))
-        })
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let id = CampaignId(seed.id);
+                let (desk, keys) = (&caller.shared.desk, caller.shared.catalog.keys());
+                let now = caller.shared.clock.now();
+                tokio::task::block_in_place(|| {
+                    campaigns::create(desk, &keys, (id, brand), terms.clone(), now)
+                })
+                .map_err(Fault::from)?;
+                Ok((StatusCode::CREATED, look(&caller, id)?))
+            },
+        )
         .await
 }
 
-pub(super) async fn list(
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     tokio::task::block_in_place(|| {
         let mut numbered = Vec::new();
@@ -136,15 +137,19 @@ async fn step(
     caller.may(action)?;
     tokio::task::block_in_place(|| caller.sees(id))?;
     caller
-        .once(&body, |_| {}, async |_: Seed| {
-            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-            tokio::task::block_in_place(|| match caller.role {
-                Role::Admin => campaigns::step_as_admin(desk, id, step, now),
-                _ => campaigns::step(desk, id, step, now),
-            })
-            .or_else(|error| is_there_already(&caller, id, step, error))?;
-            Ok((StatusCode::OK, look(&caller, id)?))
-        })
+        .once(
+            &body,
+            |_| {},
+            async |_: Seed| {
+                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+                tokio::task::block_in_place(|| match caller.role {
+                    Role::Admin => campaigns::step_as_admin(desk, id, step, now),
+                    _ => campaigns::step(desk, id, step, now),
+                })
+                .or_else(|error| is_there_already(&caller, id, step, error))?;
+                Ok((StatusCode::OK, look(&caller, id)?))
+            },
+        )
         .await
 }
 

@@ -62,32 +62,36 @@ pub(super) async fn open(
     tokio::task::block_in_place(|| caller.sees(campaign))?;
     let Open { amount } = body_of(&body)?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let page = format!("{}/", caller.shared.public_url);
-            let key = format!("deposit:{campaign}:{}", HEXLOWER.encode(&seed.id));
-            let title = format!("Campaign {campaign}");
-            let wanted = Wanted {
-                campaign,
-                budget_part: amount.amount,
-                currency: amount.currency,
-                title: &title,
-                success_url: &page,
-                cancel_url: &page,
-                key: &key,
-            };
-            let shared = &caller.shared;
-            let (desk, provider) = (&shared.desk, &*shared.clients.provider);
-            let opened = deposits::open(desk, provider, wanted, shared.clock.now()).await;
-            let opened = opened.map_err(Fault::from)?;
-            let looked = desk.look(campaign, |state| {
-                let deposit = state.deposits().get(&opened.deposit);
-                deposit.map(|deposit| shown(opened.deposit, deposit, amount.currency))
-            });
-            let mut answer = looked.map_err(Fault::from)?.unwrap_or_default();
-            answer["checkout_url"] = json!(opened.checkout.url);
-            answer["expires_at"] = json!(opened.checkout.expires_at);
-            Ok((StatusCode::CREATED, answer))
-        })
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let page = format!("{}/", caller.shared.public_url);
+                let key = format!("deposit:{campaign}:{}", HEXLOWER.encode(&seed.id));
+                let title = format!("Campaign {campaign}");
+                let wanted = Wanted {
+                    campaign,
+                    budget_part: amount.amount,
+                    currency: amount.currency,
+                    title: &title,
+                    success_url: &page,
+                    cancel_url: &page,
+                    key: &key,
+                };
+                let shared = &caller.shared;
+                let (desk, provider) = (&shared.desk, &*shared.clients.provider);
+                let opened = deposits::open(desk, provider, wanted, shared.clock.now()).await;
+                let opened = opened.map_err(Fault::from)?;
+                let looked = desk.look(campaign, |state| {
+                    let deposit = state.deposits().get(&opened.deposit);
+                    deposit.map(|deposit| shown(opened.deposit, deposit, amount.currency))
+                });
+                let mut answer = looked.map_err(Fault::from)?.unwrap_or_default();
+                answer["checkout_url"] = json!(opened.checkout.url);
+                answer["expires_at"] = json!(opened.checkout.expires_at);
+                Ok((StatusCode::CREATED, answer))
+            },
+        )
         .await
 }
 

@@ -73,18 +73,23 @@ pub(super) async fn enroll(
     let Nothing {} = body_of(&body)?;
     tokio::task::block_in_place(|| caller.sees(campaign))?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-            tokio::task::block_in_place(|| {
-                let mut own = caller.enrollments()?.into_iter();
-                // One part in one campaign; whoever asks again has it.
-                let known = own.find(|(of, known)| *of == campaign && *known != EnrollmentId(seed.id));
-                let id = known.map_or(EnrollmentId(seed.id), |(_, known)| known);
-                let enrolled = campaigns::enroll(desk, campaign, (id, creator), None, now);
-                enrolled.map_err(Fault::from)?;
-                Ok((StatusCode::CREATED, look(&caller, campaign, id)?))
-            })
-        })
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+                tokio::task::block_in_place(|| {
+                    let mut own = caller.enrollments()?.into_iter();
+                    // One part in one campaign; whoever asks again has it.
+                    let known =
+                        own.find(|(of, known)| *of == campaign && *known != EnrollmentId(seed.id));
+                    let id = known.map_or(EnrollmentId(seed.id), |(_, known)| known);
+                    let enrolled = campaigns::enroll(desk, campaign, (id, creator), None, now);
+                    enrolled.map_err(Fault::from)?;
+                    Ok((StatusCode::CREATED, look(&caller, campaign, id)?))
+                })
+            },
+        )
         .await
 }
 
@@ -115,17 +120,21 @@ pub(super) async fn end(
     caller.may(Action::EndEnrollment)?;
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
     caller
-        .once(&body, |_| {}, async |_: Seed| {
-            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-            tokio::task::block_in_place(|| {
-                let has_ended = look(&caller, campaign, enrollment)?["ended_at"].is_i64();
-                if !has_ended {
-                    let ended = campaigns::end_enrollment(desk, campaign, enrollment, now);
-                    ended.map_err(Fault::from)?;
-                }
-                Ok((StatusCode::OK, look(&caller, campaign, enrollment)?))
-            })
-        })
+        .once(
+            &body,
+            |_| {},
+            async |_: Seed| {
+                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+                tokio::task::block_in_place(|| {
+                    let has_ended = look(&caller, campaign, enrollment)?["ended_at"].is_i64();
+                    if !has_ended {
+                        let ended = campaigns::end_enrollment(desk, campaign, enrollment, now);
+                        ended.map_err(Fault::from)?;
+                    }
+                    Ok((StatusCode::OK, look(&caller, campaign, enrollment)?))
+                })
+            },
+        )
         .await
 }
 
@@ -154,25 +163,29 @@ pub(super) async fn make_link(
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
     let WantedLink { destination, slug } = body_of(&body)?;
     caller
-        .once(&body, |_| {}, async |_: Seed| {
-            let shared = &caller.shared;
-            let (keys, now) = (shared.catalog.keys(), shared.clock.now());
-            let link = (destination.as_str(), slug.as_deref(), Some(caller.maker()));
-            let made = tokio::task::block_in_place(|| {
-                campaigns::make_link(&shared.desk, &keys, (campaign, enrollment), link, now)
-            });
-            let made = made.map_err(Fault::from)?;
-            let path = format!("/r/{}", slug.as_ref().unwrap_or(&made.token));
-            let answer = json!({
-                "number": made.number,
-                "token": made.token,
-                "slug": slug,
-                "path": path,
-                "url": format!("{}{path}", shared.public_url),
-                "destination": destination,
-            });
-            Ok((StatusCode::CREATED, answer))
-        })
+        .once(
+            &body,
+            |_| {},
+            async |_: Seed| {
+                let shared = &caller.shared;
+                let (keys, now) = (shared.catalog.keys(), shared.clock.now());
+                let link = (destination.as_str(), slug.as_deref(), Some(caller.maker()));
+                let made = tokio::task::block_in_place(|| {
+                    campaigns::make_link(&shared.desk, &keys, (campaign, enrollment), link, now)
+                });
+                let made = made.map_err(Fault::from)?;
+                let path = format!("/r/{}", slug.as_ref().unwrap_or(&made.token));
+                let answer = json!({
+                    "number": made.number,
+                    "token": made.token,
+                    "slug": slug,
+                    "path": path,
+                    "url": format!("{}{path}", shared.public_url),
+                    "destination": destination,
+                });
+                Ok((StatusCode::CREATED, answer))
+            },
+        )
         .await
 }
 
@@ -215,21 +228,25 @@ pub(super) async fn make_code(
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
     let WantedCode { readable } = body_of(&body)?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let shared = &caller.shared;
-            let (keys, now) = (shared.catalog.keys(), shared.clock.now());
-            let whose = (campaign, enrollment);
-            let made = tokio::task::block_in_place(|| {
-                match campaigns::make_code(&shared.desk, &keys, whose, &readable, now) {
-                    // Made by the first try of this request, whose answer was lost.
-                    Err(CampaignError::Rule(Rule::PromoCodeUnique)) if seed.is_repeat => {
-                        known_code(&caller, whose, &readable)
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let shared = &caller.shared;
+                let (keys, now) = (shared.catalog.keys(), shared.clock.now());
+                let whose = (campaign, enrollment);
+                let made = tokio::task::block_in_place(|| {
+                    match campaigns::make_code(&shared.desk, &keys, whose, &readable, now) {
+                        // Made by the first try of this request, whose answer was lost.
+                        Err(CampaignError::Rule(Rule::PromoCodeUnique)) if seed.is_repeat => {
+                            known_code(&caller, whose, &readable)
+                        }
+                        other => Ok(other.map_err(Fault::from)?),
                     }
-                    other => Ok(other.map_err(Fault::from)?),
-                }
-            })?;
-            Ok((StatusCode::CREATED, json!({ "code": made, "readable": readable })))
-        })
+                })?;
+                Ok((StatusCode::CREATED, json!({ "code": made, "readable": readable })))
+            },
+        )
         .await
 }
 

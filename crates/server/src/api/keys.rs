@@ -68,10 +68,7 @@ pub(super) async fn issue(caller: Caller, body: Bytes) -> Result<Response, Probl
         .await
 }
 
-pub(super) async fn list(
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;
     tokio::task::block_in_place(|| {
@@ -88,17 +85,21 @@ pub(super) async fn revoke(
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;
     caller
-        .once(&body, |_| {}, async |_: Seed| {
-            let shared = &caller.shared;
-            tokio::task::block_in_place(|| {
-                let keys = api_keys::list(&*shared.store, brand).map_err(Fault::from)?;
-                let known = keys.iter().find(|known| known.id == key).ok_or_else(not_found)?;
-                if known.revoked_at.is_none() {
-                    let revoked = api_keys::revoke(&*shared.store, key, shared.clock.now());
-                    revoked.map_err(fault)?;
-                }
-                Ok((StatusCode::OK, json!({ "id": key })))
-            })
-        })
+        .once(
+            &body,
+            |_| {},
+            async |_: Seed| {
+                let shared = &caller.shared;
+                tokio::task::block_in_place(|| {
+                    let keys = api_keys::list(&*shared.store, brand).map_err(Fault::from)?;
+                    let known = keys.iter().find(|known| known.id == key).ok_or_else(not_found)?;
+                    if known.revoked_at.is_none() {
+                        let revoked = api_keys::revoke(&*shared.store, key, shared.clock.now());
+                        revoked.map_err(fault)?;
+                    }
+                    Ok((StatusCode::OK, json!({ "id": key })))
+                })
+            },
+        )
         .await
 }

@@ -49,9 +49,10 @@ pub(super) async fn entries(
         caller.sees(campaign)?;
         let (after, limit) = (page.after()?, page.limit()?);
         let from = after.saturating_add(1);
-        let read = caller.shared.desk.read(|reader| {
-            reader.entries(campaign, from, limit.saturating_add(1))
-        });
+        let read = caller
+            .shared
+            .desk
+            .read(|reader| reader.entries(campaign, from, limit.saturating_add(1)));
         let mut read = read.map_err(Fault::from)?;
         let has_more = read.len() > limit;
         read.truncate(limit);
@@ -78,31 +79,37 @@ pub(super) async fn conversions(
         let (mut after, limit) = (page.after()?, page.limit()?);
         let mut found = Vec::new();
         let (mut scanned, mut has_more) = (0, false);
-        caller.shared.desk.read(|reader| {
-            reader.scan(campaign, after.saturating_add(1), SCANNED_MAX, &mut |row| {
-                scanned += 1;
-                if found.len() == limit {
-                    has_more = true;
-                    return;
-                }
-                after = row.seq;
-                let result = match row.kind {
-                    Kind::ConversionAccepted => "accepted",
-                    Kind::ConversionHeld => "held",
-                    Kind::ConversionRejected => "rejected",
-                    Kind::ConversionReversed => "reversed",
-                    _ => return,
-                };
-                let mut shown = entry(row.bytes);
-                let enrollment = shown["enrollment"].as_str().map(str::to_owned);
-                if own.as_ref().is_some_and(|own| !own.contains(&enrollment.unwrap_or_default())) {
-                    return;
-                }
-                shown["result"] = json!(result);
-                found.push(shown);
+        caller
+            .shared
+            .desk
+            .read(|reader| {
+                reader.scan(campaign, after.saturating_add(1), SCANNED_MAX, &mut |row| {
+                    scanned += 1;
+                    if found.len() == limit {
+                        has_more = true;
+                        return;
+                    }
+                    after = row.seq;
+                    let result = match row.kind {
+                        Kind::ConversionAccepted => "accepted",
+                        Kind::ConversionHeld => "held",
+                        Kind::ConversionRejected => "rejected",
+                        Kind::ConversionReversed => "reversed",
+                        _ => return,
+                    };
+                    let mut shown = entry(row.bytes);
+                    let enrollment = shown["enrollment"].as_str().map(str::to_owned);
+                    if own
+                        .as_ref()
+                        .is_some_and(|own| !own.contains(&enrollment.unwrap_or_default()))
+                    {
+                        return;
+                    }
+                    shown["result"] = json!(result);
+                    found.push(shown);
+                })
             })
-        })
-        .map_err(Fault::from)?;
+            .map_err(Fault::from)?;
         let next = (has_more || scanned == SCANNED_MAX).then_some(after);
         Ok(Json(page_of(found, next)))
     })
@@ -253,8 +260,7 @@ pub(super) async fn holds(
         let looked = caller.shared.desk.look(campaign, |state| {
             let holds = state.holds().iter().filter_map(|(conversion, hold)| {
                 let enrollment = state.enrollment(hold.enrollment).id;
-                let is_seen =
-                    own.as_ref().is_none_or(|own| own.contains(&enrollment.to_string()));
+                let is_seen = own.as_ref().is_none_or(|own| own.contains(&enrollment.to_string()));
                 let shown = json!({
                     "conversion": conversion,
                     "enrollment": enrollment,
@@ -294,12 +300,14 @@ fn reason(reason: &str) -> Result<(), Problem> {
 fn hold_at(caller: &Caller, campaign: CampaignId, conversion: Seq) -> Result<Value, Problem> {
     let looked = caller.shared.desk.look(campaign, |state| {
         let hold = state.holds().get(&conversion);
-        hold.map(|hold| json!({
-            "conversion": conversion,
-            "enrollment": state.enrollment(hold.enrollment).id,
-            "is_open": hold.open,
-            "deadline": hold.deadline,
-        }))
+        hold.map(|hold| {
+            json!({
+                "conversion": conversion,
+                "enrollment": state.enrollment(hold.enrollment).id,
+                "is_open": hold.open,
+                "deadline": hold.deadline,
+            })
+        })
     });
     looked.map_err(Fault::from)?.ok_or_else(not_found)
 }
@@ -314,15 +322,19 @@ pub(super) async fn place_hold(
     reason(&why)?;
     tokio::task::block_in_place(|| caller.sees(campaign))?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let now = caller.shared.clock.now();
-            tokio::task::block_in_place(|| {
-                let place = (conversion, why.as_str(), deadline);
-                let placed = campaigns::place_hold(&caller.shared.desk, campaign, place, now);
-                forgive(&seed, placed)?;
-                Ok((StatusCode::CREATED, hold_at(&caller, campaign, conversion)?))
-            })
-        })
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let now = caller.shared.clock.now();
+                tokio::task::block_in_place(|| {
+                    let place = (conversion, why.as_str(), deadline);
+                    let placed = campaigns::place_hold(&caller.shared.desk, campaign, place, now);
+                    forgive(&seed, placed)?;
+                    Ok((StatusCode::CREATED, hold_at(&caller, campaign, conversion)?))
+                })
+            },
+        )
         .await
 }
 
@@ -349,14 +361,18 @@ async fn end_hold(
         hold_at(&caller, campaign, conversion)
     })?;
     caller
-        .once(&body, |_| {}, async |seed| {
-            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-            tokio::task::block_in_place(|| {
-                let ended = campaigns::end_hold(desk, campaign, conversion, &decision, now);
-                forgive(&seed, ended)?;
-                Ok((StatusCode::OK, hold_at(&caller, campaign, conversion)?))
-            })
-        })
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+                tokio::task::block_in_place(|| {
+                    let ended = campaigns::end_hold(desk, campaign, conversion, &decision, now);
+                    forgive(&seed, ended)?;
+                    Ok((StatusCode::OK, hold_at(&caller, campaign, conversion)?))
+                })
+            },
+        )
         .await
 }
 

@@ -60,40 +60,45 @@ pub(super) async fn join(caller: Caller, body: Bytes) -> Result<Response, Proble
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
     caller
-        .once(&body, |_| {}, async |seed| {
-            if caller.user.is_some() {
-                return Ok((StatusCode::OK, shown(&caller)?));
-            }
-            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-            let (party, again) = match caller.role {
-                Role::Creator => {
-                    let name = PersonName(name.clone());
-                    let creator = CreatorId(seed.id);
-                    let add = Change::AddCreator { creator, name, at: now };
-                    (add, Rule::CreatorUnique)
+        .once(
+            &body,
+            |_| {},
+            async |seed| {
+                if caller.user.is_some() {
+                    return Ok((StatusCode::OK, shown(&caller)?));
                 }
-                _ => {
-                    let click_parameter = "sh_click".to_owned();
-                    let id = BrandId(seed.id);
-                    let brand = Brand { id, name: name.clone(), created_at: now, click_parameter };
-                    (Change::AddBrand(brand), Rule::BrandUnique)
-                }
-            };
-            let user = User {
-                subject: caller.subject.clone(),
-                role: caller.role.name().to_owned(),
-                party: seed.id,
-                created_at: now,
-            };
-            let keep = Change::Api(ApiChange::KeepUser(user));
-            tokio::task::block_in_place(|| {
-                desk.record(party, Some(again))?;
-                desk.record(keep, Some(Rule::UserUnique).filter(|_| seed.is_repeat))
-            })
-            .map_err(Fault::from)?;
-            let id = id_of(caller.role, seed.id);
-            let answer = json!({ "role": caller.role.name(), "id": id, "name": name });
-            Ok((StatusCode::OK, answer))
-        })
+                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+                let (party, again) = match caller.role {
+                    Role::Creator => {
+                        let name = PersonName(name.clone());
+                        let creator = CreatorId(seed.id);
+                        let add = Change::AddCreator { creator, name, at: now };
+                        (add, Rule::CreatorUnique)
+                    }
+                    _ => {
+                        let click_parameter = "sh_click".to_owned();
+                        let id = BrandId(seed.id);
+                        let brand =
+                            Brand { id, name: name.clone(), created_at: now, click_parameter };
+                        (Change::AddBrand(brand), Rule::BrandUnique)
+                    }
+                };
+                let user = User {
+                    subject: caller.subject.clone(),
+                    role: caller.role.name().to_owned(),
+                    party: seed.id,
+                    created_at: now,
+                };
+                let keep = Change::Api(ApiChange::KeepUser(user));
+                tokio::task::block_in_place(|| {
+                    desk.record(party, Some(again))?;
+                    desk.record(keep, Some(Rule::UserUnique).filter(|_| seed.is_repeat))
+                })
+                .map_err(Fault::from)?;
+                let id = id_of(caller.role, seed.id);
+                let answer = json!({ "role": caller.role.name(), "id": id, "name": name });
+                Ok((StatusCode::OK, answer))
+            },
+        )
         .await
 }

@@ -100,7 +100,8 @@ impl Caller {
     /// Sixteen bytes that sort by time.
     fn fresh(&self) -> [u8; 16] {
         let chance = random(&SystemChance);
-        ClickId::try_new(self.shared.clock.now(), chance).map_or_else(|_| random(&SystemChance), |id| id.0)
+        ClickId::try_new(self.shared.clock.now(), chance)
+            .map_or_else(|_| random(&SystemChance), |id| id.0)
     }
 
     fn begin(&self, key: &str, body: &Bytes) -> Result<(Seed, Option<(u16, Vec<u8>)>), Problem> {

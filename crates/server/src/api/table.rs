@@ -114,7 +114,8 @@ routes! {
 
 /// Every path once.
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    let is_first = |at: usize| ROUTES.iter().position(|route| route.path == ROUTES[at].path) == Some(at);
+    let is_first =
+        |at: usize| ROUTES.iter().position(|route| route.path == ROUTES[at].path) == Some(at);
     (0..ROUTES.len()).filter(move |at| is_first(*at)).map(|at| ROUTES[at].path)
 }
 

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-/// How long a server may be away, tries of [`PAUSE`].
-const TRIES: u32 = 600;
+/// How often something is tried while a server is away.
+const TRIES: u32 = 1_500;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -74,6 +74,7 @@ impl Driver {
         step: &str,
     ) -> Result<Value> {
         let url = format!("{}/api/v1{path}", self.product);
+        let mut last = String::from("no answer");
         for _ in 0..TRIES {
             // A token lives for a minute of the sandbox's time: a fresh one for each try.
             let token = self.token(who).await?;
@@ -86,12 +87,17 @@ impl Driver {
             }
             match answer(request).await {
                 Some((status, body)) if status.is_success() => return Ok(body),
-                Some((StatusCode::SERVICE_UNAVAILABLE, _)) | None => {}
+                None => {}
+                // Busy, or its clock is still behind the one that the token was made by.
+                Some((
+                    status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::UNAUTHORIZED),
+                    body,
+                )) => last = format!("{status} {body}"),
                 Some((status, body)) => bail!("{step}: {method} {path}: {status} {body}"),
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(PAUSE / 5).await;
         }
-        bail!("{step}: {method} {path}: no answer");
+        bail!("{step}: {method} {path}: {last}");
     }
 
     /// Reads from the product's API.

@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    start_logging(LogFormat::Text, "warn,sponsorhub_app::workers=error")?;
+    start_logging(LogFormat::Text, "error")?;
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.enable_all().build().context("starting threads")?;
     if let (Some(product), Some(sandbox), Some(directory)) =

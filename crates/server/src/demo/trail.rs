@@ -171,9 +171,15 @@ impl Counts {
         }
         let postings = state.apply(&entry)?;
         self.postings_sum += Account::ALL.into_iter().map(|account| postings.change(account)).sum();
+        // A hold keeps the platform's fee with the commission; its end tells them apart.
         if matches!(
             entry.body,
-            Body::RollupAccrued(_) | Body::RollupClosed(_) | Body::BaseEarned(_)
+            Body::RollupAccrued(_)
+                | Body::RollupClosed(_)
+                | Body::BaseEarned(_)
+                | Body::HoldPlaced(_)
+                | Body::HoldReleased(_)
+                | Body::HoldUpheld(_)
         ) {
             self.accrued -= postings.change(Account::Payable) + postings.change(Account::Held);
         }
@@ -230,7 +236,9 @@ impl Trail {
         line(out, "platform fees", self.fees)?;
         for creator in &self.creators {
             let name = creator.name.as_deref().unwrap_or(&creator.enrollment);
-            line(out, &format!("paid to {name}"), creator.paid)?;
+            let part = CREATORS.iter().find(|known| known.name == name).map_or("", |it| it.part);
+            let what = format!("paid to {name}");
+            writeln!(out, "  {what:<34} {:>14}  {part}", usd(creator.paid))?;
         }
         line(out, "refunded to the brand", self.refunded)?;
         let left = self.deposited - self.provider_fee - self.fees - self.paid - self.refunded;

@@ -85,10 +85,15 @@ pub fn create(
     }
     let mode = keys.set.mode();
     let opening = Opening { id, brand, mode };
+    let ends_at = terms.ends_at;
     let draft = Draft::open(opening, terms, now)?;
     match desk.look(id, sponsorhub_core::ledger::folded::Campaign::brand) {
         Ok(of) if of == brand => {}
         Ok(_) => return Err(CommandError::UnknownCampaign(id).into()),
+        Err(CommandError::UnknownCampaign(_)) if ends_at <= now => {
+            let fix = "a time to come, milliseconds since 1970".to_owned();
+            return Err(CampaignError::Field { field: "ends_at", fix });
+        }
         Err(CommandError::UnknownCampaign(_)) => desk.open(draft)?,
         Err(error) => return Err(error.into()),
     }

@@ -87,7 +87,7 @@ impl Shop {
         let outcome = self.scene.desk.store().take_in_and_wait(vec![intake]);
         let outcome = outcome.expect("room").expect("a commit").pop().expect("one");
         let answer = self.intaker.finish(&outcome, &pending).map_err(told)?;
-        Ok((answer.result.to_string(), answer.is_duplicate))
+        Ok((answer.result, answer.is_duplicate))
     }
 
     fn event(kind: &str, id: &str) -> Value {

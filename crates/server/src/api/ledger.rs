@@ -57,8 +57,8 @@ pub(super) async fn entries(
         let has_more = read.len() > limit;
         read.truncate(limit);
         let last = after.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-        let entries = read.iter().map(|bytes| entry(bytes)).collect();
-        Ok(Json(page_of(entries, has_more.then_some(last))))
+        let entries: Vec<_> = read.iter().map(|bytes| entry(bytes)).collect();
+        Ok(Json(page_of(&entries, has_more.then_some(last))))
     })
 }
 
@@ -111,7 +111,7 @@ pub(super) async fn conversions(
             })
             .map_err(Fault::from)?;
         let next = (has_more || scanned == SCANNED_MAX).then_some(after);
-        Ok(Json(page_of(found, next)))
+        Ok(Json(page_of(&found, next)))
     })
 }
 
@@ -213,6 +213,7 @@ pub(super) async fn statement(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
 ) -> Result<Json<Value>, Problem> {
+    use DisbursementState::{Attempted, Failed, Paid, Planned, Unknown};
     caller.may(Action::ReadStatements)?;
     tokio::task::block_in_place(|| {
         caller.owns(campaign, enrollment)?;
@@ -227,7 +228,6 @@ pub(super) async fn statement(
                 let wanted = payouts().filter(|(_, payout)| wanted.contains(&payout.state));
                 wanted.map(|(_, payout)| payout.amount).sum()
             };
-            use DisbursementState::{Attempted, Failed, Paid, Planned, Unknown};
             let lines = payouts().map(|(seq, one)| payout(campaign, state, *seq, one));
             Some(json!({
                 "enrollment": enrollment,

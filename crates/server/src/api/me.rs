@@ -68,20 +68,14 @@ pub(super) async fn join(caller: Caller, body: Bytes) -> Result<Response, Proble
                     return Ok((StatusCode::OK, shown(&caller)?));
                 }
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-                let (party, again) = match caller.role {
-                    Role::Creator => {
-                        let name = PersonName(name.clone());
-                        let creator = CreatorId(seed.id);
-                        let add = Change::AddCreator { creator, name, at: now };
-                        (add, Rule::CreatorUnique)
-                    }
-                    _ => {
-                        let click_parameter = "sh_click".to_owned();
-                        let id = BrandId(seed.id);
-                        let brand =
-                            Brand { id, name: name.clone(), created_at: now, click_parameter };
-                        (Change::AddBrand(brand), Rule::BrandUnique)
-                    }
+                let (party, again) = if caller.role == Role::Creator {
+                    let (creator, name) = (CreatorId(seed.id), PersonName(name.clone()));
+                    (Change::AddCreator { creator, name, at: now }, Rule::CreatorUnique)
+                } else {
+                    let click_parameter = "sh_click".to_owned();
+                    let id = BrandId(seed.id);
+                    let brand = Brand { id, name: name.clone(), created_at: now, click_parameter };
+                    (Change::AddBrand(brand), Rule::BrandUnique)
                 };
                 let user = User {
                     subject: caller.subject.clone(),

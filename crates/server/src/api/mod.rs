@@ -1,4 +1,4 @@
-//! The JSON API under `/api/v1`. One table of routes makes the router and the OpenAPI document.
+//! The JSON API under `/api/v1`. One table of routes makes the router and the `OpenAPI` document.
 
 mod caller;
 mod campaigns;
@@ -189,11 +189,12 @@ impl Page {
         let page: Vec<_> = things.by_ref().take(limit).collect();
         let last = page.last().map(|(position, _)| *position);
         let next = things.next().and(last);
-        Ok(list(page.into_iter().map(|(_, thing)| thing).collect(), next))
+        let page: Vec<_> = page.into_iter().map(|(_, thing)| thing).collect();
+        Ok(list(&page, next))
     }
 }
 
 /// A page as the API writes it.
-pub(super) fn list(things: Vec<Value>, next: Option<u64>) -> Value {
+pub(super) fn list(things: &[Value], next: Option<u64>) -> Value {
     json!({ "data": things, "next_cursor": next.map(|next| next.to_string()) })
 }

@@ -33,12 +33,21 @@ pub(super) struct Seed {
     pub(super) is_repeat: bool,
 }
 
+/// Who asked, and under which key.
+type Asked = (String, String);
+
+/// Status and body of an answer that was kept.
+type Kept = (u16, Vec<u8>);
+
+/// Held while a request is answered.
+type Alone = Arc<tokio::sync::Mutex<()>>;
+
 /// Requests under way, so that a repetition waits for the first.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct UnderWay(Mutex<HashMap<Asked, Alone>>);
 
 impl UnderWay {
-    fn of(&self, subject: &str, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+    fn of(&self, subject: &str, key: &str) -> Alone {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody waits for what only this map knows.
         all.retain(|_, one| Arc::strong_count(one) > 1);
@@ -104,7 +113,7 @@ impl Caller {
             .map_or_else(|_| random(&SystemChance), |id| id.0)
     }
 
-    fn begin(&self, key: &str, body: &Bytes) -> Result<(Seed, Option<(u16, Vec<u8>)>), Problem> {
+    fn begin(&self, key: &str, body: &Bytes) -> Result<(Seed, Option<Kept>), Problem> {
         let mut hash = Sha256::new();
         for part in [self.method.as_bytes(), self.path.as_bytes(), body] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

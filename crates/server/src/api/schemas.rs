@@ -1,4 +1,4 @@
-//! What goes in and out, as JSON schemas of the OpenAPI document.
+//! What goes in and out, as JSON schemas of the `OpenAPI` document.
 
 use serde_json::{Map, Value, json};
 
@@ -113,11 +113,12 @@ fn inputs() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn shapes() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
+type Shape = (&'static str, Vec<(&'static str, Value)>);
+
+fn campaign_shapes() -> Vec<Shape> {
     let money = refers("Money");
     vec![
         ("Money", vec![("amount", minor()), ("currency", text())]),
-        ("Me", vec![("role", text()), ("id", maybe(&text())), ("name", maybe(&text()))]),
         (
             "Campaign",
             vec![
@@ -173,6 +174,12 @@ fn shapes() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
             ],
         ),
         ("Code", vec![("code", text()), ("readable", text())]),
+    ]
+}
+
+fn ledger_shapes() -> Vec<Shape> {
+    let money = refers("Money");
+    vec![
         (
             "Entry",
             vec![
@@ -229,22 +236,32 @@ fn shapes() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
                 ("reference", text()),
             ],
         ),
-        (
-            "Statement",
-            vec![
-                ("enrollment", id("enr_")),
-                ("pending", money.clone()),
-                ("held", money.clone()),
-                ("matured", money.clone()),
-                ("on_its_way", money.clone()),
-                ("paid", money.clone()),
-                ("clawed_back", money.clone()),
-                ("unclaimed", money.clone()),
-                ("base_reserved", money),
-                ("payouts", json!({ "type": "array", "items": refers("Payout") })),
-                ("as_of_entry", number()),
-            ],
-        ),
+    ]
+}
+
+fn statement_shape() -> Shape {
+    let money = refers("Money");
+    (
+        "Statement",
+        vec![
+            ("enrollment", id("enr_")),
+            ("pending", money.clone()),
+            ("held", money.clone()),
+            ("matured", money.clone()),
+            ("on_its_way", money.clone()),
+            ("paid", money.clone()),
+            ("clawed_back", money.clone()),
+            ("unclaimed", money.clone()),
+            ("base_reserved", money),
+            ("payouts", json!({ "type": "array", "items": refers("Payout") })),
+            ("as_of_entry", number()),
+        ],
+    )
+}
+
+fn caller_shapes() -> Vec<Shape> {
+    vec![
+        ("Me", vec![("role", text()), ("id", maybe(&text())), ("name", maybe(&text()))]),
         (
             "Recipient",
             vec![
@@ -271,6 +288,14 @@ fn shapes() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
             ],
         ),
     ]
+}
+
+fn shapes() -> impl Iterator<Item = Shape> {
+    campaign_shapes()
+        .into_iter()
+        .chain(ledger_shapes())
+        .chain([statement_shape()])
+        .chain(caller_shapes())
 }
 
 /// All schemas by name; a name that ends in `List` is a page of what stands before it.

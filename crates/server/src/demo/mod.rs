@@ -220,7 +220,7 @@ impl House {
     async fn stop(mut self) -> Result<()> {
         drop(self.stop.take());
         if let Some(server) = self.server.lock().await.take() {
-            tokio::time::timeout(Duration::from_secs(60), server)
+            tokio::time::timeout(Duration::from_mins(1), server)
                 .await
                 .context("the server does not stop")???;
         }

@@ -27,7 +27,7 @@ pub(crate) struct Paid {
     pub(crate) creator: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) enrollment: String,
-    pub(crate) paid: Minor,
+    pub(crate) amount: Minor,
     pub(crate) unclaimed: Minor,
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn trail(directory: &Path, campaign: CampaignId) -> Result<Trail> {
             creator: known.map(|(_, creator, _)| creator.clone()),
             name: known.and_then(|(.., name)| name.clone()),
             enrollment: enrollment.id.to_string(),
-            paid: paid.map(|payout| payout.amount).sum(),
+            amount: paid.map(|payout| payout.amount).sum(),
             unclaimed: enrollment.unclaimed_left,
         }
     });
@@ -102,7 +102,7 @@ pub(crate) fn trail(directory: &Path, campaign: CampaignId) -> Result<Trail> {
     Ok(Trail {
         campaign,
         state: state.state().name(),
-        paid: creators.iter().map(|creator| creator.paid).sum(),
+        paid: creators.iter().map(|creator| creator.amount).sum(),
         creators,
         received: counts.accepted + counts.held + counts.rejected,
         accepted: counts.accepted,
@@ -195,7 +195,7 @@ impl Trail {
                 "id": creator.creator,
                 "name": creator.name,
                 "enrollment": creator.enrollment,
-                "paid_minor": creator.paid.0,
+                "paid_minor": creator.amount.0,
                 "unclaimed_minor": creator.unclaimed.0,
             })
         });
@@ -238,7 +238,7 @@ impl Trail {
             let name = creator.name.as_deref().unwrap_or(&creator.enrollment);
             let part = CREATORS.iter().find(|known| known.name == name).map_or("", |it| it.part);
             let what = format!("paid to {name}");
-            writeln!(out, "  {what:<34} {:>14}  {part}", usd(creator.paid))?;
+            writeln!(out, "  {what:<34} {:>14}  {part}", usd(creator.amount))?;
         }
         line(out, "refunded to the brand", self.refunded)?;
         let left = self.deposited - self.provider_fee - self.fees - self.paid - self.refunded;
@@ -271,7 +271,7 @@ impl Trail {
     pub(crate) fn check(&self) -> Result<()> {
         for creator in &CREATORS {
             let named = |paid: &&Paid| paid.name.as_deref() == Some(creator.name);
-            let paid = self.creators.iter().find(named).map_or(Minor::ZERO, |paid| paid.paid);
+            let paid = self.creators.iter().find(named).map_or(Minor::ZERO, |paid| paid.amount);
             let (name, expected) = (creator.name, creator.paid);
             ensure!(paid.0 == expected, "{name} was paid {paid}, not {expected}");
         }

@@ -1,0 +1,357 @@
+//! The API over HTTP, with a sandbox behind it: who may what, what is done once, and what is told of
+//! what is not one's own.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use sponsorhub_sandbox::{Method as PayBy, Options, Outcome, Running, Sandbox, TokenWanted};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A server and its sandbox.
+struct World {
+    child: Child,
+    sandbox: Running,
+    address: String,
+    client: Client,
+    _directory: tempfile::TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Status, body, and whether it was replayed.
+type Answer = (StatusCode, Value, bool);
+
+impl World {
+    async fn start() -> Arc<Self> {
+        let sandbox = Sandbox::start(Options::default()).await.expect("a port");
+        let directory = tempfile::tempdir().expect("a directory");
+        let base = sandbox.base_url.as_str();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
+        command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
+        command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0"]);
+        command.arg("--data-dir").arg(directory.path().join("data"));
+        command.envs([
+            ("SPONSORHUB_STRIPE_BASE_URL", base),
+            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_api"),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_account"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
+            ("SPONSORHUB_CLERK_ISSUER", base),
+        ]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
+        });
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let address = address.expect("it says where");
+        for (path, connect) in [("", false), ("/connect", true)] {
+            let secret = if connect { "whsec_connect" } else { "whsec_account" };
+            sandbox.sandbox.register_webhook(sponsorhub_sandbox::WebhookEndpoint {
+                url: format!("{address}/webhooks/stripe{path}"),
+                secret: secret.to_owned(),
+                connect,
+                enabled_events: Vec::new(),
+            });
+        }
+        let client = Client::builder().build().expect("a client");
+        Arc::new(Self { child, sandbox, address, client, _directory: directory })
+    }
+
+    fn token(&self, user: &str, role: &str) -> String {
+        let wanted = TokenWanted {
+            user: user.to_owned(),
+            role: Some(role.to_owned()),
+            azp: Some(self.address.clone()),
+            ttl_s: Some(100_000),
+            ..TokenWanted::default()
+        };
+        self.sandbox.sandbox.token(&wanted).expect("issued").token
+    }
+
+    async fn ask(
+        &self,
+        who: (&str, &str),
+        (method, path): (Method, &str),
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Answer {
+        let url = format!("{}/api/v1{path}", self.address);
+        let mut request = self.client.request(method, url).bearer_auth(self.token(who.0, who.1));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await.expect("answers");
+        let status = response.status();
+        let is_replayed = response.headers().contains_key("idempotent-replayed");
+        (status, response.json().await.expect("JSON"), is_replayed)
+    }
+
+    async fn post(&self, who: (&str, &str), path: &str, body: &Value) -> Answer {
+        self.ask(who, (Method::POST, path), Some(body), None).await
+    }
+
+    async fn get(&self, who: (&str, &str), path: &str) -> (StatusCode, Value) {
+        let (status, body, _) = self.ask(who, (Method::GET, path), None, None).await;
+        (status, body)
+    }
+
+    async fn join(&self, who: (&str, &str)) {
+        let name = json!({ "name": who.0 });
+        let (status, body, _) = self.ask(who, (Method::PUT, "/me"), Some(&name), None).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+
+    fn terms(&self) -> Value {
+        json!({
+            "currency": "USD", "budget": 100_000,
+            "ends_at": self.sandbox.sandbox.now_ms() + 30 * DAY_MS,
+            "destination_hosts": ["shop.example"],
+            "rates": { "sale": { "bps": [[0, 1_000]] } },
+        })
+    }
+
+    async fn campaign(&self, who: (&str, &str)) -> String {
+        let (status, body, _) = self.post(who, "/campaigns", &self.terms()).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        text(&body["id"])
+    }
+
+    /// Moves the sandbox's time until the server has done what was due.
+    async fn pass(&self, ms: i64) {
+        let at = self.sandbox.sandbox.advance_ms(ms).expect("forward");
+        for _ in 0..1_000 {
+            let (_, standing) = self.get(("operator", "admin"), "/workers").await;
+            if standing["settled_at"].as_i64().is_some_and(|settled| settled >= at) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the workers do not come to rest");
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
+}
+
+fn code(body: &Value) -> &str {
+    body["code"].as_str().unwrap_or("none")
+}
+
+const ADA: (&str, &str) = ("ada", "creator");
+const BRAND: (&str, &str) = ("marta", "brand");
+const RIVAL: (&str, &str) = ("rival", "brand");
+const ADMIN: (&str, &str) = ("operator", "admin");
+
+fn filled(path: &str) -> String {
+    let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
+    let path = path.replace("{enrollment}", "enr_00000000000000000000000000");
+    path.replace("{key}", "key_00000000000000000000000000").replace("{conversion}", "7")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_asks_who_it_is_and_whether_they_may() {
+    let world = World::start().await;
+    for who in [ADA, BRAND] {
+        world.join(who).await;
+    }
+    let url = format!("{}/api/openapi.json", world.address);
+    let document: Value =
+        world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
+    let mut count = 0;
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("methods") {
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            let path = filled(path.strip_prefix("/api/v1").expect("below it"));
+            let url = format!("{}/api/v1{path}", world.address);
+            let request = world
+                .client
+                .request(method.clone(), url)
+                .header("content-type", "application/json");
+            let response = request.send().await.expect("answers");
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+            let who_may = text(&operation["description"]);
+            for who in [ADA, BRAND, ADMIN] {
+                let (_, body, _) = world.ask(who, (method.clone(), &path), None, None).await;
+                let may = who_may.contains(who.1) || who_may.contains("everybody");
+                // Operators own nothing: joining is refused in the same words.
+                let is_joining = path == "/me" && method == Method::PUT;
+                let is_refused = code(&body) == "forbidden";
+                assert!(is_joining || is_refused != may, "{method} {path} as {}: {body}", who.1);
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_another_brands_is_answered_like_what_is_not_there() {
+    let world = World::start().await;
+    for who in [BRAND, RIVAL, ADA] {
+        world.join(who).await;
+    }
+    let campaign = world.campaign(BRAND).await;
+    let nowhere = "cmp_00000000000000000000000000";
+    for rest in ["", "/deposits", "/balances", "/ledger", "/conversions", "/payouts", "/holds"] {
+        let (status, foreign) = world.get(RIVAL, &format!("/campaigns/{campaign}{rest}")).await;
+        let (_, missing) = world.get(RIVAL, &format!("/campaigns/{nowhere}{rest}")).await;
+        assert_eq!((status, &foreign), (StatusCode::NOT_FOUND, &missing), "{rest}");
+        let (status, _) = world.get(BRAND, &format!("/campaigns/{campaign}{rest}")).await;
+        assert_eq!(status, StatusCode::OK, "{rest}");
+    }
+    for step in ["launch", "pause", "resume", "complete", "cancel"] {
+        let path = format!("/campaigns/{campaign}/{step}");
+        let (status, ..) = world.post(RIVAL, &path, &json!({})).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{step}");
+    }
+    // A draft is nothing that creators see.
+    let (status, _) = world.get(ADA, &format!("/campaigns/{campaign}")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    // Another role under the same user is refused.
+    let (status, body) = world.get(("marta", "admin"), "/campaigns").await;
+    assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "role_changed"));
+    let (status, body) = world.get(("nobody", "brand"), "/api-keys").await;
+    assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "not_joined"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_key_is_one_request_however_often_it_is_sent() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let terms = world.terms();
+    let create = (Method::POST, "/campaigns");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (world, terms) = (Arc::clone(&world), terms.clone());
+        tasks.spawn(async move {
+            world.ask(BRAND, (Method::POST, "/campaigns"), Some(&terms), Some("one")).await
+        });
+    }
+    let answers = tasks.join_all().await;
+    let first = &answers[0].1;
+    for (status, body, _) in &answers {
+        assert_eq!((*status, body), (StatusCode::CREATED, first));
+    }
+    let replayed = answers.iter().filter(|(.., is_replayed)| *is_replayed).count();
+    assert_eq!(replayed, 7);
+    let mut other = terms.clone();
+    other["budget"] = json!(200_000);
+    let (status, body, _) = world.ask(BRAND, create, Some(&other), Some("one")).await;
+    assert_eq!((status, code(&body)), (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"));
+    let (_, all) = world.get(BRAND, "/campaigns").await;
+    assert_eq!(all["data"].as_array().map(Vec::len), Some(1));
+    // A secret is shown once and kept nowhere.
+    let issue = || world.ask(BRAND, (Method::POST, "/api-keys"), None, Some("key"));
+    let (first, again) = (issue().await.1, issue().await.1);
+    assert!(text(&first["secret"]).starts_with("shk_sandbox_"));
+    assert_eq!((&again["id"], &again["secret"]), (&first["id"], &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_input_names_the_field_and_pages_fit_together() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    for (field, value) in [
+        ("budget", Value::Null),
+        ("currency", json!("XTS")),
+        ("budgett", json!(1)),
+        ("ends_at", json!(0)),
+        ("platform_fee_bps", json!(-1)),
+        ("destination_hosts", json!(["no host"])),
+    ] {
+        let mut terms = world.terms();
+        match &value {
+            Value::Null => drop(terms.as_object_mut().expect("an object").remove(field)),
+            value => terms[field] = value.clone(),
+        }
+        let (status, body, _) = world.post(BRAND, "/campaigns", &terms).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{field}: {body}");
+        let told = format!("{} {}", body["field"], body["detail"]);
+        assert!(
+            told.contains(field) || field == "currency" || value == json!(-1),
+            "{field}: {body}"
+        );
+    }
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(world.campaign(BRAND).await);
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = world.get(BRAND, &format!("/campaigns?limit=2{cursor}")).await;
+        let data = page["data"].as_array().expect("a list");
+        assert!(data.len() <= 2);
+        seen.extend(data.iter().map(|one| text(&one["id"])));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, made);
+    for query in ["limit=0", "limit=101", "cursor=x"] {
+        let (status, body) = world.get(BRAND, &format!("/campaigns?{query}")).await;
+        assert_eq!((status, code(&body)), (StatusCode::BAD_REQUEST, "field_invalid"), "{query}");
+    }
+}
+
+/// INV-9 over the wire: a page that was left, a bank debit that is under way, one that fails, one that
+/// comes, and an event that nobody signed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_campaign_is_live_before_its_money_is_there() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    for outcome in [Outcome::Fail, Outcome::Succeed] {
+        let campaign = world.campaign(BRAND).await;
+        let launch = format!("/campaigns/{campaign}/launch");
+        let refused = async |why: &str| {
+            let (status, body, _) = world.post(BRAND, &launch, &json!({})).await;
+            assert_eq!(status, StatusCode::CONFLICT, "{why}: {body}");
+        };
+        refused("nothing was paid").await;
+        let amount = json!({ "amount": { "amount": 100_000, "currency": "USD" } });
+        let path = format!("/campaigns/{campaign}/deposits");
+        let (status, deposit, _) = world.post(BRAND, &path, &amount).await;
+        assert_eq!(status, StatusCode::CREATED, "{deposit}");
+        let session = text(&deposit["session"]);
+        refused("a page is open").await;
+        let forged = json!({
+            "id": "evt_forged", "object": "event", "type": "checkout.session.completed",
+            "created": world.sandbox.sandbox.now_ms() / 1_000, "livemode": false,
+            "data": { "object": { "id": session, "object": "checkout.session" } },
+        });
+        let url = format!("{}/webhooks/stripe", world.address);
+        let unsigned = world.client.post(&url).json(&forged).send().await.expect("answers");
+        assert_eq!(unsigned.status(), StatusCode::BAD_REQUEST);
+        let tag = "t=1767614400,v1=00";
+        let wrong = world.client.post(&url).header("stripe-signature", tag).json(&forged);
+        assert_eq!(wrong.send().await.expect("answers").status(), StatusCode::BAD_REQUEST);
+        world.pass(2_000).await;
+        refused("the event was forged").await;
+        world.sandbox.sandbox.pay(&session, PayBy::Delayed, outcome).expect("open");
+        world.pass(2_000).await;
+        refused("completed and not paid").await;
+        world.sandbox.sandbox.settle(&session, None).expect("waits");
+        world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        world.pass(2_000).await;
+        if outcome == Outcome::Fail {
+            refused("the debit failed").await;
+            continue;
+        }
+        let (status, body, _) = world.post(BRAND, &launch, &json!({})).await;
+        assert_eq!((status, &body["state"]), (StatusCode::OK, &json!("live")), "{body}");
+        // Whoever asks again is told the same.
+        let (status, ..) = world.post(BRAND, &launch, &json!({})).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+}

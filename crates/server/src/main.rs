@@ -68,8 +68,8 @@ const SERVE_EXAMPLES: &str = "Examples:
   sponsorhub serve --listen 0.0.0.0:8080 --trusted-proxy 10.0.0.0/8 --log-format json";
 
 const KEYS_EXAMPLES: &str = "Examples:
-  sponsorhub keys create --brand brd_00000000000000000000000001
-  sponsorhub keys revoke key_00000000000000000000000001
+  sponsorhub keys create --brand brd_00000000000000000000000004
+  sponsorhub keys revoke key_00000000000000000000000004
   sponsorhub keys rotate";
 
 const DEMO_EXAMPLES: &str = "Examples:

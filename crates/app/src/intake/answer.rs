@@ -195,7 +195,7 @@ impl Intaker {
 }
 
 /// What became of the event in an entry; a reason is told beside it.
-fn verdict_of(body: &Body) -> Verdict {
+pub(super) fn verdict_of(body: &Body) -> Verdict {
     match body {
         Body::ConversionHeld(_) => Verdict::Held,
         Body::ConversionRejected(_) => Verdict::Rejected(""),

@@ -24,6 +24,8 @@ pub mod answer;
 
 pub mod prepare;
 
+mod repeated;
+
 pub mod reversal;
 
 pub use answer::{Answer, Verdict};

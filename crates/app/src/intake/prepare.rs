@@ -72,7 +72,12 @@ impl Intaker {
     pub fn prepare(&self, who: Reporter, body: &[u8], now: i64) -> Result<Ready, IntakeError> {
         let request = Request::parse(body)?;
         let submitted = match &request.wanted {
-            Wanted::Conversion { .. } => self.conversion(who, &request, now)?,
+            Wanted::Conversion { .. } => match self.conversion(who, &request, now) {
+                Err(IntakeError::Refused(refused)) => {
+                    self.repeated(who, &request, now)?.ok_or(IntakeError::Refused(refused))?
+                }
+                other => other?,
+            },
             Wanted::Reversal { .. } => self.reversal(who, &request, now)?,
         };
         let submitted = Box::new(submitted);

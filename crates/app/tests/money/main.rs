@@ -7,6 +7,8 @@ mod funding;
 
 mod paying;
 
+mod repeating;
+
 mod reversing;
 
 use std::path::Path;

@@ -15,21 +15,22 @@ use sponsorhub_core::money::{Currency, Minor};
 
 use crate::{BRAND, BUDGET, CREATOR, Counting, DAY, HOUR, Scene, T, keyring};
 
-const FIRST: CampaignId = CampaignId([21; 16]);
+pub(crate) const FIRST: CampaignId = CampaignId([21; 16]);
 const SECOND: CampaignId = CampaignId([22; 16]);
 
 /// [`T`] and an hour, when everything here happened.
 const AN_HOUR_LATER: &str = "2026-01-05T13:00:00Z";
 
-struct Shop {
-    scene: Scene,
+pub(crate) struct Shop {
+    pub(crate) scene: Scene,
+    pub(crate) catalog: Arc<Catalog>,
     intaker: Intaker,
     codes: [String; 2],
 }
 
 impl Shop {
     /// Two running campaigns of one brand, each with a creator's promo code.
-    fn open(directory: &std::path::Path) -> Self {
+    pub(crate) fn open(directory: &std::path::Path) -> Self {
         let scene = Scene::open(directory);
         scene.join();
         let catalog = Catalog::new(&**scene.desk.store(), &keyring()).expect("reads");
@@ -68,14 +69,14 @@ impl Shop {
         let bots = Arc::new(DeclaredBots::default());
         let chance = Arc::new(Counting::default());
         let store = scene.desk.store();
-        let intaker = Intaker::new(&**store, catalog, chance, bots).expect("reads");
+        let intaker = Intaker::new(&**store, Arc::clone(&catalog), chance, bots).expect("reads");
         scene.pass(HOUR);
         let codes: Vec<String> = codes.into_iter().map(|code| code.expect("made")).collect();
-        Self { scene, intaker, codes: codes.try_into().expect("two") }
+        Self { scene, catalog, intaker, codes: codes.try_into().expect("two") }
     }
 
     /// Result and whether it was known, or the code of a refusal.
-    fn report(&self, body: &Value) -> Result<(String, bool), String> {
+    pub(crate) fn report(&self, body: &Value) -> Result<(String, bool), String> {
         let (who, now) = (Reporter { brand: BRAND }, self.scene.now());
         let told = |error: IntakeError| match error {
             IntakeError::Refused(refused) => refused.code.to_owned(),
@@ -97,7 +98,7 @@ impl Shop {
         })
     }
 
-    fn order(&self, campaign: usize, kind: &str, id: &str) -> Value {
+    pub(crate) fn order(&self, campaign: usize, kind: &str, id: &str) -> Value {
         let mut order = Self::event(kind, id);
         order["amount"] = json!(10_000);
         order["currency"] = json!("USD");

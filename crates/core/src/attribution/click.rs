@@ -125,6 +125,16 @@ impl ClickToken {
         token.sign(&keys.signing().click)
     }
 
+    /// The click that a text says it is of, believed by nobody: only to compare with one that was
+    /// verified before.
+    pub fn claimed(text: &str) -> Option<ClickId> {
+        let bytes: [u8; CLICK_BYTES] = decode(text).ok()?;
+        let mut fields = Reader::new(&bytes);
+        let _: ([u8; HEAD], [u8; 16], [u8; 16], [u8; 4]) =
+            (fields.take(), fields.take(), fields.take(), fields.take());
+        Some(ClickId(fields.take()))
+    }
+
     /// Reads and verifies a token at `now`, milliseconds. Only the token says which campaign it
     /// is for, so `window_ms_of` is asked, after the MAC was found right, how long the attribution
     /// and replay windows of that campaign are together. Also tells which master signed, whose

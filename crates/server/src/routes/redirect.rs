@@ -29,7 +29,10 @@ fn answer(shared: &Shared, name: &str, head: &Parts, peer: IpAddr) -> Response {
     if method != Method::GET && method != Method::HEAD {
         let detail = "links take GET";
         let code = "method_not_allowed";
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, code, detail).into_response();
+        let mut refused =
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, code, detail).into_response();
+        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
     }
     let user_agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
     let visit = Visit {

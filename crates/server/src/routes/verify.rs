@@ -147,7 +147,10 @@ pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Arc<A
         Problem::new(StatusCode::UNAUTHORIZED, code, detail).about("authorization")
     };
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let value = value.and_then(|value| value.strip_prefix("Bearer "));
+    // The scheme's name may be spelled in any case (RFC 9110, 11.1).
+    let value = value.and_then(|value| value.split_once(' '));
+    let value = value.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let value = value.map(|(_, key)| key);
     let value = value.ok_or_else(|| {
         unauthorized("api_key_missing", "send the brand's API key: Authorization: Bearer shk_…")
     })?;

@@ -149,6 +149,7 @@ fn who_reports_is_checked_first() {
     assert_eq!(send(None), is("api_key_missing"));
     assert_eq!(send(Some("Basic abc")), is("api_key_missing"));
     assert_eq!(send(Some("Bearer shk_sandbox_short")), is("api_key_malformed"));
+    assert_eq!(send(Some("bearer shk_sandbox_short")), is("api_key_malformed"), "in any case");
     let live = world.made.api_key.replace("sandbox", "live");
     assert_eq!(send(Some(&format!("Bearer {live}"))), is("api_key_other_mode"));
     let wrong = flipped(&world.made.api_key, 20);

@@ -18,7 +18,7 @@ pub const FILE: &str = "keyring.json";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringFileError {
     /// There is none.
-    #[error("{} is missing; restore it, or make a new one with `serve --init` where nothing depends on an old one", .0.display())]
+    #[error("{} is missing; restore it, or make a new one with `serve --init sandbox` (or test, live) where nothing depends on an old one", .0.display())]
     Missing(PathBuf),
     /// One is there already.
     #[error("{} is there already; it is never replaced", .0.display())]

@@ -305,6 +305,42 @@ async fn wrong_input_names_the_field_and_pages_fit_together() {
     }
 }
 
+/// A part is one part, however many requests ask for it at the same moment: each would reserve a base.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creator_takes_part_once() {
+    let world = World::start().await;
+    for who in [BRAND, ADA] {
+        world.join(who).await;
+    }
+    let mut terms = world.terms();
+    terms["base"] = json!(10_000);
+    terms["base_unlock"] = json!({ "conversions": 1 });
+    let (status, body, _) = world.post(BRAND, "/campaigns", &terms).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    let campaign = text(&body["id"]);
+    let amount = json!({ "amount": { "amount": 100_000, "currency": "USD" } });
+    let path = format!("/campaigns/{campaign}/deposits");
+    let (_, deposit, _) = world.post(BRAND, &path, &amount).await;
+    let session = text(&deposit["session"]);
+    world.sandbox.sandbox.pay(&session, PayBy::Card, Outcome::Succeed).expect("open");
+    world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+    world.pass(2_000).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (world, path) = (Arc::clone(&world), format!("/campaigns/{campaign}/enrollments"));
+        tasks.spawn(async move {
+            let (key, nothing) = (format!("k{number}"), json!({}));
+            world.ask(ADA, (Method::POST, &path), Some(&nothing), Some(&key)).await
+        });
+    }
+    let answers = tasks.join_all().await;
+    for (status, body, _) in &answers {
+        assert_eq!((*status, &body["id"]), (StatusCode::CREATED, &answers[0].1["id"]), "{body}");
+    }
+    let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;
+    assert_eq!(balances["accounts"]["base_reserve"], json!(10_500), "one base and its fee");
+}
+
 /// INV-9 over the wire: a page that was left, a bank debit that is under way, one that fails, one that
 /// comes, and an event that nobody signed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! The identity provider, over Clerk's wire: who sent a session token.
 //!
-//! [`token`] reads and checks one, [`jwks`] knows the keys. The time is a parameter throughout. A
+//! `token` reads and checks one, `jwks` knows the keys. The time is a parameter throughout. A
 //! token says who somebody was up to a minute ago; whether they may touch money now is asked of
 //! the product's own users.
 

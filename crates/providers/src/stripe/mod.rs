@@ -2,7 +2,7 @@
 //!
 //! A thin client for a dozen routes instead of a library, because the idempotency key, the address
 //! and the version must be exactly those that were given: libraries invent keys, and a key that
-//! does not survive a crash pays twice (INV-3). [`answer`] judges answers, [`call`] sends, one file
+//! does not survive a crash pays twice (INV-3). `answer` judges answers, `call` sends, one file
 //! per kind of object says what is asked and read.
 
 mod answer;

@@ -77,6 +77,9 @@ pub(super) async fn enroll(
             &body,
             |_| {},
             async |seed| {
+                // Two requests at the same moment would both find no part yet, and reserve two bases.
+                let alone = caller.alone(&format!("enroll in {campaign}"));
+                let _alone = alone.lock().await;
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
                 tokio::task::block_in_place(|| {
                     let mut own = caller.enrollments()?.into_iter();

@@ -40,7 +40,7 @@ type Asked = (String, String);
 type Kept = (u16, Vec<u8>);
 
 /// Held while a request is answered.
-type Alone = Arc<tokio::sync::Mutex<()>>;
+pub(super) type Alone = Arc<tokio::sync::Mutex<()>>;
 
 /// Requests under way, so that a repetition waits for the first.
 #[derive(Debug, Default)]
@@ -104,6 +104,12 @@ impl Caller {
         })
         .map_err(Fault::from)?;
         Ok((status, Json(answer)).into_response())
+    }
+
+    /// Held by one request of this caller at a time, whatever its idempotency key; none of those is
+    /// spelled with a line end.
+    pub(super) fn alone(&self, what: &str) -> Alone {
+        self.shared.under_way.of(&self.subject, &format!("\n{what}"))
     }
 
     /// Sixteen bytes that sort by time.

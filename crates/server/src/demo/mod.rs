@@ -81,7 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nIt stays up until you press Ctrl-C:")?;
         writeln!(out, "  the campaign and its money    {product}/")?;
-        writeln!(out, "  the log of everything         {product}/metrics")?;
+        writeln!(out, "  the API, described            {product}/api/openapi.json")?;
+        writeln!(out, "  figures for operators         {product}/metrics")?;
         writeln!(out, "  the sandbox: sign in          {}/clerk/sign-in", addresses.1)?;
         writeln!(out, "  the sandbox: the shop         {}/shop/", addresses.1)?;
         out.flush()?;

@@ -326,15 +326,20 @@ async fn a_creator_takes_part_once() {
     world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
     world.pass(2_000).await;
     let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..8 {
-        let (world, path) = (Arc::clone(&world), format!("/campaigns/{campaign}/enrollments"));
+    let together = Arc::new(tokio::sync::Barrier::new(32));
+    for number in 0..32 {
+        let url = format!("{}/api/v1/campaigns/{campaign}/enrollments", world.address);
+        let request = world.client.post(url).bearer_auth(world.token(ADA.0, ADA.1));
+        let request = request.header("idempotency-key", format!("k{number}")).json(&json!({}));
+        let together = Arc::clone(&together);
         tasks.spawn(async move {
-            let (key, nothing) = (format!("k{number}"), json!({}));
-            world.ask(ADA, (Method::POST, &path), Some(&nothing), Some(&key)).await
+            together.wait().await;
+            let response = request.send().await.expect("answers");
+            (response.status(), response.json::<Value>().await.expect("JSON"))
         });
     }
     let answers = tasks.join_all().await;
-    for (status, body, _) in &answers {
+    for (status, body) in &answers {
         assert_eq!((*status, &body["id"]), (StatusCode::CREATED, &answers[0].1["id"]), "{body}");
     }
     let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;

@@ -42,7 +42,8 @@ fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
         cargo("format", "fmt --all --check"),
         cargo("lints", "clippy --workspace --all-targets -- -D warnings"),
         here("tidy", "cargo xtask tidy".into(), move || tidy::run(root)),
-        cargo("tests", "test --workspace"),
+        // One failure must not hide another.
+        cargo("tests", "test --workspace --no-fail-fast"),
         Step { name: "documentation", work: Work::Cargo(doc) },
         here("generated: state machines", "cargo xtask diagrams --check".into(), move || {
             diagrams::run(root, true)

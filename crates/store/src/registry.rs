@@ -266,7 +266,8 @@ pub trait RegistryReader: Send {
     /// Faults.
     fn recipient_by_account(&mut self, account: &str) -> Result<Option<Recipient>, StoreError>;
 
-    /// Events of the provider that wait to be dealt with at `now`, milliseconds; oldest first.
+    /// Events of the provider that wait to be dealt with at `now`, milliseconds: by the time of
+    /// their next try, the time at which they happened, and their id.
     ///
     /// # Errors
     /// Faults.

@@ -137,7 +137,7 @@ pub(super) fn waiting(
     let sql = "SELECT id, endpoint, kind, created_at_ms, received_at_ms, recipient, object,
                    payment, raw, tries
                FROM provider_events WHERE done_at_ms IS NULL AND retry_at_ms <= ?1
-               ORDER BY retry_at_ms, created_at_ms LIMIT ?2";
+               ORDER BY retry_at_ms, created_at_ms, id LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let events = statement.query_map(params![now, limit], |row| {
         let name: String = row.get(1)?;

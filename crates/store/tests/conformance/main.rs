@@ -3,6 +3,8 @@
 
 mod model;
 
+mod outside;
+
 mod random;
 
 mod registry;

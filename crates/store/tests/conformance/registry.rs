@@ -1,6 +1,7 @@
 //! The promises of the registry.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::mpsc;
 
 use rand::rngs::StdRng;
@@ -11,6 +12,7 @@ use sponsorhub_store::registry::{
 };
 use sponsorhub_store::{Change, Recorded, Rule, Store};
 
+use crate::outside;
 use crate::random::{cases, seed};
 use crate::registry_model::Model;
 use crate::world::{DAY, Desk, T, campaign_id, enrollment_id, mixed, terms};
@@ -39,10 +41,15 @@ fn conflict(rule: Rule) -> Recorded {
 
 /// Picks from few names, so that changes meet each other: those from a number on, so that
 /// histories in one place do not meet.
-struct Dice(StdRng, u64);
+pub(crate) struct Dice(StdRng, u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    /// The first number of this place's names.
+    pub(crate) fn first(&self) -> u64 {
+        self.1
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0.random_range(0..end)
     }
 
@@ -50,7 +57,7 @@ impl Dice {
         brand_id(self.1 + self.below(4))
     }
 
-    fn creator(&mut self) -> CreatorId {
+    pub(crate) fn creator(&mut self) -> CreatorId {
         creator_id(self.1 + self.below(4))
     }
 
@@ -70,11 +77,11 @@ impl Dice {
         self.0.random_range(0..6)
     }
 
-    fn time(&mut self) -> i64 {
+    pub(crate) fn time(&mut self) -> i64 {
         T + self.0.random_range(0..3 * DAY)
     }
 
-    fn word(&mut self) -> String {
+    pub(crate) fn word(&mut self) -> String {
         format!("word{}", self.1 + self.below(5))
     }
 
@@ -175,11 +182,12 @@ impl Dice {
 }
 
 pub(crate) fn random_changes_agree_with_the_model_step_by_step<B: Backend>(backend: &B) {
-    let mut refused = BTreeSet::new();
+    let (mut refused, mut outside) = (BTreeSet::new(), outside::Model::default());
     for case in 0..cases().max(12) {
         let seed = seed().wrapping_mul(1_000_003) + case;
         eprintln!("SPONSORHUB_SEED of this history: {seed}");
-        refused.extend(history(backend, Dice(StdRng::seed_from_u64(seed), case * 10)));
+        let dice = Dice(StdRng::seed_from_u64(seed), case * 10);
+        refused.extend(history(backend, dice, &mut outside));
     }
     let never: Vec<_> =
         Rule::ALL.iter().map(|rule| rule.name()).filter(|name| !refused.contains(name)).collect();
@@ -187,10 +195,15 @@ pub(crate) fn random_changes_agree_with_the_model_step_by_step<B: Backend>(backe
 }
 
 /// Returns the rules that changes ran against.
-fn history<B: Backend>(backend: &B, mut dice: Dice) -> BTreeSet<&'static str> {
+fn history<B: Backend>(
+    backend: &B,
+    mut dice: Dice,
+    outside: &mut outside::Model,
+) -> BTreeSet<&'static str> {
     let clock = Clock::at(T + 5_000);
     let mut store = backend.open(&clock, Sizes::SMALL);
     let mut model = Model::default();
+    model.outside = mem::take(outside);
     for number in dice.1..dice.1 + 2 {
         Desk::new(campaign_id(number)).go_live(&store, 1_000_000, 3);
         model.started.insert(campaign_id(number), (0..3).map(enrollment_id).collect());
@@ -200,8 +213,8 @@ fn history<B: Backend>(backend: &B, mut dice: Dice) -> BTreeSet<&'static str> {
     let (brands, creators) = (names.map(brand_id), names.map(creator_id));
     let campaigns = names.map(campaign_id);
     let (mut done, mut refused) = (0, BTreeSet::new());
-    for step in 0..300 {
-        let change = dice.change();
+    for step in 0..400 {
+        let change = if step % 4 == 3 { outside::change(&mut dice) } else { dice.change() };
         let expected = model.record(&change);
         assert_eq!(record(&store, change.clone()), expected, "step {step}: {change:?}");
         match expected {
@@ -212,14 +225,15 @@ fn history<B: Backend>(backend: &B, mut dice: Dice) -> BTreeSet<&'static str> {
             let mut reader = store.registry().expect("a reader");
             model.compare(&mut *reader, (&brands, &creators, &campaigns));
         }
-        if step % 150 == 149 {
+        if step % 200 == 199 {
             drop(store);
             store = backend.open(&clock, Sizes::SMALL);
             let mut reader = store.registry().expect("a reader");
             model.compare(&mut *reader, (&brands, &creators, &campaigns));
         }
     }
-    assert!(done > 50, "{done} of 300 were done");
+    assert!(done > 50, "{done} of 400 were done");
+    *outside = model.outside;
     refused
 }
 

@@ -10,6 +10,8 @@ use sponsorhub_store::registry::{
 };
 use sponsorhub_store::{Change, Recorded, RegistryReader, Rule};
 
+use crate::outside;
+
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     /// Campaigns with the enrollments that started in them.
@@ -26,10 +28,16 @@ pub(crate) struct Model {
     campaign_keys: BTreeMap<CampaignId, CampaignKey>,
     misses: BTreeMap<BrandId, Vec<NearMiss>>,
     counts: BTreeMap<(BrandId, i64, String), u64>,
+    /// Grows from history to history of one place: events wait for the whole of it.
+    pub(crate) outside: outside::Model,
 }
 
-fn check(holds: bool, rule: Rule) -> Result<(), Rule> {
+pub(crate) fn check(holds: bool, rule: Rule) -> Result<(), Rule> {
     if holds { Ok(()) } else { Err(rule) }
+}
+
+fn is_person(creators: &BTreeMap<CreatorId, Creator>, creator: CreatorId) -> bool {
+    creators.get(&creator).is_some_and(|creator| creator.erased_at.is_none())
 }
 
 fn revoke(revoked_at: Option<&mut Option<i64>>, at: i64, unknown: Rule) -> Result<(), Rule> {
@@ -77,6 +85,11 @@ impl Model {
                 revoke(code.map(|code| &mut code.revoked_at), *at, Rule::PromoCodeKnown)?;
             }
             Change::NoteNearMisses(misses) => self.note_near_misses(misses),
+            Change::Provider(change) => {
+                let creators = &self.creators;
+                self.outside.provider(change, |creator| is_person(creators, creator))?;
+            }
+            Change::Api(change) => self.outside.api(change)?,
             other => {
                 self.apply_to_people(other)?;
                 self.apply_to_keys(other)?;
@@ -111,7 +124,7 @@ impl Model {
             }
             Change::MapEnrollment { campaign, enrollment, creator, at } => {
                 check(self.started.contains_key(campaign), Rule::CampaignKnown)?;
-                check(self.is_person(*creator), Rule::CreatorKnown)?;
+                check(is_person(&self.creators, *creator), Rule::CreatorKnown)?;
                 let place = (*campaign, *enrollment);
                 check(!self.mapped.contains_key(&place), Rule::EnrollmentUnique)?;
                 let (enrollment, creator, created_at) = (*enrollment, Some(*creator), *at);
@@ -162,12 +175,8 @@ impl Model {
         Ok(())
     }
 
-    fn is_person(&self, creator: CreatorId) -> bool {
-        self.creators.get(&creator).is_some_and(|creator| creator.erased_at.is_none())
-    }
-
     fn erase(&mut self, creator: CreatorId, at: i64) -> Result<(), Rule> {
-        check(self.is_person(creator), Rule::CreatorKnown)?;
+        check(is_person(&self.creators, creator), Rule::CreatorKnown)?;
         let person = self.creators.get_mut(&creator).ok_or(Rule::CreatorKnown)?;
         (person.name, person.erased_at) = (None, Some(at));
         for mapped in self.mapped.values_mut().filter(|mapped| mapped.creator == Some(creator)) {
@@ -248,6 +257,7 @@ impl Model {
         for campaign in campaigns {
             self.compare_campaign(reader, *campaign);
         }
+        self.outside.compare(reader, creators);
         for key in &self.api_keys {
             let found = reader.api_key(key.secret_hash).expect("reads");
             assert_eq!(found.as_ref(), Some(key));

@@ -1,0 +1,203 @@
+//! What is known of the payment provider and of the API's users: changes that meet each other, and
+//! the model that says what must come of them.
+
+use std::collections::BTreeMap;
+
+use sponsorhub_core::ids::CreatorId;
+use sponsorhub_store::registry::{
+    ApiChange, ApiRequest, Endpoint, KeptEvent, ProviderChange, Recipient, User,
+};
+use sponsorhub_store::{Change, RegistryReader, Rule};
+
+use crate::registry::Dice;
+use crate::registry_model::check;
+use crate::world::{DAY, T, mixed};
+
+/// Picks one of these changes.
+pub(crate) fn change(dice: &mut Dice) -> Change {
+    let at = dice.time();
+    match dice.below(10) {
+        0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
+        2 => Change::Provider(ProviderChange::NoteRecipient {
+            account: dice.word(),
+            may_receive: dice.below(2) == 0,
+            payouts_enabled: dice.below(2) == 0,
+            at,
+        }),
+        3 => Change::Provider(ProviderChange::KeepEvent(event(dice, at))),
+        4 => {
+            let (id, retry_at, why) = (event_id(dice), dice.time(), dice.word());
+            Change::Provider(ProviderChange::RetryEvent { id, retry_at, why })
+        }
+        5 => {
+            let (id, outcome) = (event_id(dice), dice.word());
+            Change::Provider(ProviderChange::FinishEvent { id, at, outcome })
+        }
+        6 => Change::Provider(ProviderChange::KeepCursor { cursor: dice.word(), at }),
+        7 => {
+            let role = if dice.below(2) == 0 { "brand" } else { "creator" };
+            let party = mixed("party", dice.first() + dice.below(4));
+            let (subject, role) = (dice.word(), role.to_owned());
+            Change::Api(ApiChange::KeepUser(User { subject, role, party, created_at: at }))
+        }
+        8 => {
+            let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
+            Change::Api(ApiChange::BeginRequest(ApiRequest {
+                subject: dice.word(),
+                key: dice.word(),
+                fingerprint: fingerprint.try_into().expect("32 bytes"),
+                seed: mixed("seed", dice.below(3)),
+                created_at: at,
+                answer: None,
+            }))
+        }
+        _ => {
+            let (subject, key) = (dice.word(), dice.word());
+            let (status, body) = ([200, 409][usize::from(at % 2 == 0)], dice.word().into_bytes());
+            Change::Api(ApiChange::EndRequest { subject, key, status, body, at })
+        }
+    }
+}
+
+fn recipient(dice: &mut Dice, created_at: i64) -> Recipient {
+    Recipient {
+        creator: dice.creator(),
+        account: dice.word(),
+        may_receive: dice.below(2) == 0,
+        payouts_enabled: dice.below(2) == 0,
+        created_at,
+        checked_at: created_at,
+    }
+}
+
+fn event_id(dice: &mut Dice) -> String {
+    let (of, number) = (dice.word(), dice.below(3));
+    format!("{of}-{number}")
+}
+
+fn event(dice: &mut Dice, created_at: i64) -> KeptEvent {
+    KeptEvent {
+        id: event_id(dice),
+        endpoint: Endpoint::ALL[usize::try_from(dice.below(3)).expect("few")],
+        kind: dice.word(),
+        created_at,
+        received_at: dice.time(),
+        recipient: (dice.below(2) == 0).then(|| dice.word()),
+        object: (dice.below(2) == 0).then(|| dice.word()),
+        payment: (dice.below(2) == 0).then(|| dice.word()),
+        raw: dice.word().into_bytes(),
+        tries: 0,
+    }
+}
+
+/// An event, and when to try it again while it waits.
+type Waiting = (KeptEvent, Option<i64>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    recipients: Vec<Recipient>,
+    events: BTreeMap<String, Waiting>,
+    cursor: Option<String>,
+    users: Vec<User>,
+    requests: BTreeMap<(String, String), ApiRequest>,
+}
+
+impl Model {
+    pub(crate) fn provider(
+        &mut self,
+        change: &ProviderChange,
+        is_person: impl Fn(CreatorId) -> bool,
+    ) -> Result<(), Rule> {
+        match change {
+            ProviderChange::KeepRecipient(new) => {
+                check(is_person(new.creator), Rule::CreatorKnown)?;
+                let same = |r: &Recipient| r.creator == new.creator || r.account == new.account;
+                check(!self.recipients.iter().any(same), Rule::RecipientUnique)?;
+                self.recipients.push(new.clone());
+            }
+            ProviderChange::NoteRecipient { account, may_receive, payouts_enabled, at } => {
+                let known = self.recipients.iter_mut().find(|known| known.account == *account);
+                let known = known.ok_or(Rule::RecipientKnown)?;
+                if known.checked_at <= *at {
+                    known.checked_at = *at;
+                    (known.may_receive, known.payouts_enabled) = (*may_receive, *payouts_enabled);
+                }
+            }
+            ProviderChange::KeepEvent(event) => {
+                check(!self.events.contains_key(&event.id), Rule::EventUnique)?;
+                let first_try = Some(event.received_at);
+                self.events.insert(event.id.clone(), (event.clone(), first_try));
+            }
+            ProviderChange::RetryEvent { id, retry_at, .. } => {
+                let (event, waits) = self.waiting(id)?;
+                event.tries += 1;
+                *waits = Some(*retry_at);
+            }
+            ProviderChange::FinishEvent { id, .. } => *self.waiting(id)?.1 = None,
+            ProviderChange::KeepCursor { cursor, .. } => self.cursor = Some(cursor.clone()),
+        }
+        Ok(())
+    }
+
+    fn waiting(&mut self, id: &str) -> Result<(&mut KeptEvent, &mut Option<i64>), Rule> {
+        let (event, waits) = self.events.get_mut(id).ok_or(Rule::EventWaits)?;
+        check(waits.is_some(), Rule::EventWaits)?;
+        Ok((event, waits))
+    }
+
+    pub(crate) fn api(&mut self, change: &ApiChange) -> Result<(), Rule> {
+        match change {
+            ApiChange::KeepUser(new) => {
+                let same = |user: &User| user.subject == new.subject || user.party == new.party;
+                check(!self.users.iter().any(same), Rule::UserUnique)?;
+                self.users.push(new.clone());
+            }
+            ApiChange::BeginRequest(request) => {
+                let place = (request.subject.clone(), request.key.clone());
+                check(!self.requests.contains_key(&place), Rule::RequestUnique)?;
+                self.requests.insert(place, request.clone());
+            }
+            ApiChange::EndRequest { subject, key, status, body, .. } => {
+                let request = self.requests.get_mut(&(subject.clone(), key.clone()));
+                let request = request.ok_or(Rule::RequestWaits)?;
+                check(request.answer.is_none(), Rule::RequestWaits)?;
+                request.answer = Some((*status, body.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that a reader can say of these, compared with the model.
+    pub(crate) fn compare(&self, reader: &mut dyn RegistryReader, creators: &[CreatorId]) {
+        for creator in creators {
+            let known = self.recipients.iter().find(|known| known.creator == *creator);
+            assert_eq!(reader.recipient(*creator).expect("reads").as_ref(), known);
+        }
+        for known in &self.recipients {
+            let found = reader.recipient_by_account(&known.account).expect("reads");
+            assert_eq!(found.as_ref(), Some(known));
+        }
+        assert_eq!(reader.recipient_by_account("nobody").expect("reads"), None);
+        for now in [T, T + DAY, T + 3 * DAY] {
+            let due = |(event, retry_at): &Waiting| {
+                retry_at.filter(|at| *at <= now).map(|at| (at, event.created_at, event.clone()))
+            };
+            let mut due: Vec<_> = self.events.values().filter_map(due).collect();
+            due.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+            let due: Vec<_> = due.into_iter().map(|(.., event)| event).collect();
+            assert_eq!(reader.waiting_events(now, usize::MAX).expect("reads"), due);
+            let first = reader.waiting_events(now, 2).expect("reads");
+            assert_eq!(first, due[..due.len().min(2)]);
+        }
+        assert_eq!(reader.event_cursor().expect("reads"), self.cursor);
+        for user in &self.users {
+            assert_eq!(reader.user(&user.subject).expect("reads").as_ref(), Some(user));
+        }
+        assert_eq!(reader.user("nobody").expect("reads"), None);
+        for ((subject, key), request) in &self.requests {
+            let found = reader.api_request(subject, key).expect("reads");
+            assert_eq!(found.as_ref(), Some(request));
+        }
+        assert_eq!(reader.api_request("nobody", "nothing").expect("reads"), None);
+    }
+}

@@ -273,18 +273,40 @@ impl Catalog {
         })
     }
 
-    /// The secret with which reports under a key are signed.
+    /// The secret with which a brand signs reports under this key; none where the master that it came
+    /// from was revoked, since whoever has that master has the secret.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`]: the key asks for signatures, and its secret cannot be made.
-    pub fn report_secret(&self, key: &ApiKey) -> Result<String, StoreError> {
+    /// [`StoreError::Corrupt`]: the key has no secret that this keyring knows.
+    pub fn report_secret(&self, key: &ApiKey) -> Result<Option<String>, StoreError> {
         let wrapped = key.signing_secret.as_ref().map_or(&[][..], |wrapped| &wrapped.0);
         let parts = wrapped
             .split_first_chunk::<2>()
             .and_then(|(id, nonce)| Some((KeyId(u16::from_be_bytes(*id)), nonce.try_into().ok()?)));
-        let secret = parts.and_then(|(id, nonce)| self.keys().set.report_secret(id, nonce));
-        let secret = secret.map(|secret| report_secret_text(&secret));
-        secret.ok_or_else(|| StoreError::Corrupt(format!("{} has no secret to sign with", key.id)))
+        let keys = self.keys();
+        if parts.is_some_and(|(id, _)| keys.set.is_revoked(id)) {
+            return Ok(None);
+        }
+        let secret = parts.and_then(|(id, nonce)| keys.set.report_secret(id, nonce));
+        let unknown = || StoreError::Corrupt(format!("{} has no secret to sign with", key.id));
+        Ok(Some(report_secret_text(&secret.ok_or_else(unknown)?)))
+    }
+
+    /// The longest attribution window of all campaigns, days: nobody asks for older clicks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn attribution_days_max(&self) -> Result<u32, StoreError> {
+        let (mut days, mut after) = (0, 0);
+        loop {
+            let page = self.readers().ledger.campaigns(after, 1_000)?;
+            let Some(last) = page.last() else { return Ok(days) };
+            after = last.no;
+            for listed in page {
+                let view = self.campaign(listed.campaign)?;
+                days = days.max(view.map_or(0, |view| view.facts.attribution_days));
+            }
+        }
     }
 
     /// The campaigns that a brand runs.

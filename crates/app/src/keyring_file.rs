@@ -14,6 +14,9 @@ use crate::ports::{Chance, random};
 /// Name of the file in the data directory.
 pub const FILE: &str = "keyring.json";
 
+/// Whoever changes the keyring holds this file's lock.
+const LOCK: &str = "keyring.lock";
+
 /// Why a keyring cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringFileError {
@@ -104,11 +107,34 @@ pub fn make(
     Ok(keyring)
 }
 
+/// Changes the keyring under a lock, so that of two changes at the same time neither is lost: a
+/// revocation that is gone would be believed to be in force.
+///
+/// # Errors
+/// What `change` says, and [`KeyringFileError`].
+pub fn change<T, E: From<KeyringFileError>>(
+    directory: &Path,
+    change: impl FnOnce(&mut Keyring) -> Result<T, E>,
+) -> Result<T, E> {
+    let path = directory.join(LOCK);
+    let lock = || {
+        let file = private(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    let lock = lock().map_err(|source| KeyringFileError::File { path: path.clone(), source })?;
+    let mut keyring = read(directory)?;
+    let changed = change(&mut keyring)?;
+    write(directory, &keyring)?;
+    drop(lock);
+    Ok(changed)
+}
+
 /// Writes a keyring: whole or not at all, whatever happens in between.
 ///
 /// # Errors
 /// [`KeyringFileError::File`].
-pub fn write(directory: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
+fn write(directory: &Path, keyring: &Keyring) -> Result<(), KeyringFileError> {
     let path = directory.join(FILE);
     let beside = directory.join("keyring.json.new");
     let write = || -> std::io::Result<()> {

@@ -41,6 +41,27 @@ fn index(slot: i64) -> usize {
     usize::try_from(slot.rem_euclid(12)).expect("below twelve")
 }
 
+/// Conversions of one request that are on their way and not noted yet.
+#[derive(Debug, Default)]
+pub struct OnTheWay(HashMap<Network, u32>);
+
+impl OnTheWay {
+    /// Counts one.
+    pub fn add(&mut self, campaign: CampaignId, network: [u8; 8]) {
+        *self.0.entry((campaign, network)).or_default() += 1;
+    }
+
+    /// How many of this network there are.
+    pub fn of(&self, campaign: CampaignId, network: [u8; 8]) -> u32 {
+        self.0.get(&(campaign, network)).copied().unwrap_or(0)
+    }
+
+    /// They were noted, or came to nothing.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// Counts per network.
 #[derive(Debug, Default)]
 pub struct Velocity(Mutex<HashMap<Network, Counts>>);

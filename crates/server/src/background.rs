@@ -116,8 +116,7 @@ impl Shared {
         }
         self.write_noted(beat % BEATS_TO_USES == BEATS_TO_USES - 1);
         if beat.is_multiple_of(BEATS_TO_USES) {
-            let keep = ATTRIBUTION_DAYS_MAX + CLICK_DAYS_BEYOND;
-            self.clicks.tick(self.clock.now(), keep);
+            self.clicks.tick(self.clock.now(), self.click_days());
         }
         self.figures.follow_clicks(&self.clicks.stats());
         match self.catalog.refresh() {
@@ -127,6 +126,15 @@ impl Shared {
                 false
             }
         }
+    }
+
+    /// How long clicks are kept, days. Where the windows cannot be read, as long as any may be.
+    fn click_days(&self) -> u32 {
+        let days = self.catalog.attribution_days_max().unwrap_or_else(|error| {
+            tracing::error!(error = %error, "attribution windows cannot be read; clicks stay");
+            ATTRIBUTION_DAYS_MAX
+        });
+        days + CLICK_DAYS_BEYOND
     }
 
     /// Takes over a keyring that was rotated or in which a key was revoked.

@@ -108,15 +108,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
         }
         Command::Rotate => {
-            let mut keyring = keyring_file::read(directory)?;
-            let id = keyring.rotate(Secret(random(&SystemChance)), SystemClock.now())?;
-            keyring_file::write(directory, &keyring)?;
+            let id = keyring_file::change(directory, |keyring| {
+                let secret = Secret(random(&SystemChance));
+                anyhow::Ok(keyring.rotate(secret, SystemClock.now())?)
+            })?;
             writeln!(out, "master {} signs from now on; keep a copy of keyring.json", id.0)?;
         }
         Command::RevokeMaster { id } => {
-            let mut keyring = keyring_file::read(directory)?;
-            keyring.revoke(KeyId(*id), SystemClock.now())?;
-            keyring_file::write(directory, &keyring)?;
+            keyring_file::change(directory, |keyring| {
+                anyhow::Ok(keyring.revoke(KeyId(*id), SystemClock.now())?)
+            })?;
             writeln!(out, "revoked master {id}; a running server follows within two seconds")?;
         }
     }

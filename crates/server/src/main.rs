@@ -4,7 +4,11 @@ mod api;
 
 mod audit;
 
+mod addresses;
+
 mod background;
+
+mod bodies;
 
 mod config;
 

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use crate::addresses::{Addresses, Guest};
 use crate::patience::Patience;
 
 /// Who answers.
@@ -36,6 +37,8 @@ pub(crate) type First = dyn Fn(&Parts, IpAddr) -> Option<Response> + Send + Sync
 pub(crate) struct Connections {
     /// At most so many at once; more wait to be accepted.
     pub(crate) most: usize,
+    /// At most so many of one address; more are closed at once.
+    pub(crate) most_of_address: usize,
     /// How long the headers of a request may take, also the first, seconds.
     pub(crate) header_seconds: u64,
     /// How long the other end may take nothing of an answer, seconds.
@@ -46,7 +49,39 @@ pub(crate) struct Connections {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { most: 10_000, header_seconds: 10, write_seconds: 10, end_seconds: 20 }
+        Self {
+            most: 10_000,
+            most_of_address: 1_000,
+            header_seconds: 10,
+            write_seconds: 10,
+            end_seconds: 20,
+        }
+    }
+}
+
+/// File descriptors that are kept for the database and for what else the server opens.
+const FILES_RESERVED: u64 = 512;
+
+impl Connections {
+    /// As many as this process may have files open; it may have as many as its hard limit says.
+    pub(crate) fn within_limits() -> Self {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let most = Self::default();
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: maximum, maximum };
+        let files = if setrlimit(Resource::Nofile, raised).is_ok() { maximum } else { current };
+        // None: as many as one likes.
+        let Some(files) = files else { return most };
+        let free = usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
+        let within = Self { most: most.most.min(free.max(16)), ..most };
+        if within.most < most.most {
+            tracing::warn!(
+                files,
+                connections = within.most,
+                "few files may be open; see ulimit -n"
+            );
+        }
+        within
     }
 }
 
@@ -54,7 +89,7 @@ impl Default for Connections {
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Routes,
-    connections: Connections,
+    (connections, addresses): (Connections, Addresses),
     stop: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
@@ -71,9 +106,9 @@ pub(crate) async fn serve(
         let permit = Arc::clone(&permits).acquire_owned();
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, permit) => accepted,
+            accepted = accept(&listener, &addresses, permit) => accepted,
         };
-        let Some((stream, peer, permit)) = accepted else { continue };
+        let Some((stream, peer, place)) = accepted else { continue };
         let routes = routes.clone();
         let service =
             hyper::service::service_fn(move |request| answer(routes.clone(), request, peer.ip()));
@@ -82,7 +117,7 @@ pub(crate) async fn serve(
         tasks.spawn(async move {
             // The other end broke off, was too slow, or spoke no HTTP: nobody is left to be told.
             drop(connection.await);
-            drop(permit);
+            drop(place);
         });
         // Ended ones are let go.
         while tasks.try_join_next().is_some() {}
@@ -99,13 +134,15 @@ type Permit = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(
     listener: &TcpListener,
+    addresses: &Addresses,
     permit: impl Future<Output = Result<Permit, tokio::sync::AcquireError>>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, Permit)> {
+) -> Option<(tokio::net::TcpStream, SocketAddr, (Permit, Guest))> {
     let permit = permit.await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
+            let guest = addresses.enter(peer.ip())?;
             drop(stream.set_nodelay(true));
-            Some((stream, peer, permit))
+            Some((stream, peer, (permit, guest)))
         }
         Err(error) => {
             // Out of file descriptors, most likely: give others time to close theirs.

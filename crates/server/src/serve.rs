@@ -19,8 +19,10 @@ use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteSt
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::addresses::Addresses;
 use crate::api::UnderWay;
 use crate::background::{Background, Noted};
+use crate::bodies::Bodies;
 use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
 use crate::outside::Clients;
@@ -180,6 +182,7 @@ fn share(
         noted: Noted::default(),
         trusted_proxies: config.trusted_proxies.clone(),
         limits: Limits::default(),
+        bodies: Bodies::default(),
         places: Places::new(),
         desk,
         workers,
@@ -202,7 +205,9 @@ async fn serve<S: Future<Output = ()>>(
     let _control = control::listen(&config.data_dir, shared.clone())?;
     let stop = stop()?;
     tracing::info!("listening on http://{address}");
-    net::serve(listener, routes::routes(shared), Connections::default(), stop).await;
+    let connections = Connections::within_limits();
+    let addresses = Addresses::new(connections.most_of_address, &config.trusted_proxies);
+    net::serve(listener, routes::routes(shared), (connections, addresses), stop).await;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use sponsorhub_store::{ClickLog, Store};
 
 use crate::api::UnderWay;
 use crate::background::Noted;
+use crate::bodies::{Bodies, Limit};
 use crate::outside::Clients;
 use crate::places::Places;
 use crate::telemetry::Figures;
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) noted: Noted,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
+    /// Memory for bodies.
+    pub(crate) bodies: Bodies,
     /// For batches.
     pub(crate) places: Places,
     pub(crate) desk: Arc<Desk>,
@@ -51,16 +54,18 @@ pub(crate) struct Parts {
 /// How much of a request is taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) body_bytes: usize,
-    pub(crate) batch_bytes: usize,
+    pub(crate) body: Limit,
+    pub(crate) batch: Limit,
     pub(crate) batch_lines: usize,
-    /// How long a body may take, seconds.
-    pub(crate) body_seconds: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 16 << 10, batch_bytes: 8 << 20, batch_lines: 10_000, body_seconds: 10 }
+        Self {
+            body: Limit { bytes: 16 << 10, seconds: 10 },
+            batch: Limit { bytes: 8 << 20, seconds: 10 },
+            batch_lines: 10_000,
+        }
     }
 }
 

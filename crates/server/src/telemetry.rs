@@ -134,6 +134,11 @@ impl Figures {
         }
     }
 
+    /// A request that was answered with a problem of this status, of whatever route.
+    pub(crate) fn problem(&self, status: u16) {
+        self.labelled("sponsorhub_problems_total", ("status", status.to_string()));
+    }
+
     /// Seldom enough to be looked up: registered by its code when it first happens.
     pub(crate) fn refused(&self, code: &str) {
         self.by_code("sponsorhub_events_refused_total", code);
@@ -144,7 +149,11 @@ impl Figures {
     }
 
     fn by_code(&self, name: &'static str, code: &str) {
-        let key = Key::from_parts(name, vec![Label::new("code", code.to_owned())]);
+        self.labelled(name, ("code", code.to_owned()));
+    }
+
+    fn labelled(&self, name: &'static str, (label, value): (&'static str, String)) {
+        let key = Key::from_parts(name, vec![Label::new(label, value)]);
         self.0.recorder.register_counter(&key, &METADATA).increment(1);
     }
 

@@ -20,6 +20,7 @@ use sponsorhub_store::{Intake, StoreError};
 use super::{Check, IntakeError, Intaker, Pending, Reporter, Submitted, Verdict};
 use crate::catalog::CampaignView;
 use crate::ports::random;
+use crate::velocity::OnTheWay;
 
 /// A hold ends this much early, milliseconds: it may not end later than the terms allow after the
 /// entry's time, which is the writer's, and the clock may be set back in between.
@@ -65,14 +66,21 @@ impl Artifact {
 }
 
 impl Intaker {
-    /// Reads and judges a report that came at `now`, milliseconds.
+    /// Reads and judges a report that came at `now`, milliseconds; those of the same request that are
+    /// on their way count for the rules as if they were there, and this one joins them.
     ///
     /// # Errors
     /// [`IntakeError`].
-    pub fn prepare(&self, who: Reporter, body: &[u8], now: i64) -> Result<Ready, IntakeError> {
+    pub fn prepare(
+        &self,
+        who: Reporter,
+        body: &[u8],
+        on_the_way: &mut OnTheWay,
+        now: i64,
+    ) -> Result<Ready, IntakeError> {
         let request = Request::parse(body)?;
         let submitted = match &request.wanted {
-            Wanted::Conversion { .. } => match self.conversion(who, &request, now) {
+            Wanted::Conversion { .. } => match self.conversion(who, &request, on_the_way, now) {
                 Err(IntakeError::Refused(refused)) => {
                     self.repeated(who, &request, now)?.ok_or(IntakeError::Refused(refused))?
                 }
@@ -81,6 +89,10 @@ impl Intaker {
             Wanted::Reversal { .. } => self.reversal(who, &request, now)?,
         };
         let submitted = Box::new(submitted);
+        let network = submitted.pending.network.filter(|_| !request.dry_run);
+        if let Some(network) = network {
+            on_the_way.add(submitted.pending.campaign, network.0);
+        }
         Ok(if request.dry_run { Ready::DryRun(submitted) } else { Ready::Submit(submitted) })
     }
 
@@ -88,6 +100,7 @@ impl Intaker {
         &self,
         who: Reporter,
         request: &Request,
+        on_the_way: &OnTheWay,
         now: i64,
     ) -> Result<Submitted, IntakeError> {
         let Wanted::Conversion { event_type, amount, currency, click, code } = &request.wanted
@@ -103,7 +116,7 @@ impl Intaker {
         let dedup = dedup_of(view)?;
         let (source, id) = (&request.source, &request.external_id);
         let campaign = view.facts.campaign;
-        let (risk, verdict) = self.judge(&artifact, &decision, request, now);
+        let (risk, verdict) = self.judge(&artifact, &decision, (request, on_the_way), now);
         let taken = Taken {
             amount: *amount,
             artifact: artifact.text.clone(),
@@ -152,7 +165,7 @@ impl Intaker {
         &self,
         artifact: &Artifact,
         decision: &Decision,
-        request: &Request,
+        (request, on_the_way): (&Request, &OnTheWay),
         now: i64,
     ) -> (Option<Risk>, Verdict) {
         if let Some(reason) = decision.rejected {
@@ -162,8 +175,10 @@ impl Intaker {
             Source::Click(at) => Some((request.occurred_at - at).max(0)),
             Source::Code => None,
         };
+        let campaign = artifact.view.facts.campaign;
         let count = |network: NetworkFingerprint| {
-            self.velocity.last_hour(artifact.view.facts.campaign, network.0, now)
+            let noted = self.velocity.last_hour(campaign, network.0, now);
+            noted.saturating_add(on_the_way.of(campaign, network.0))
         };
         let features = Features {
             since_click_ms,

@@ -8,6 +8,7 @@ use sponsorhub_app::agents::DeclaredBots;
 use sponsorhub_app::campaigns::{self, Step};
 use sponsorhub_app::catalog::Catalog;
 use sponsorhub_app::intake::{IntakeError, Intaker, Ready, Reporter, Submitted};
+use sponsorhub_app::velocity::OnTheWay;
 use sponsorhub_core::campaign::terms::{OnExhausted, Rate, Terms};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::account::Account;
@@ -82,7 +83,10 @@ impl Shop {
             IntakeError::Refused(refused) => refused.code.to_owned(),
             other => other.to_string(),
         };
-        let ready = self.intaker.prepare(who, body.to_string().as_bytes(), now).map_err(told)?;
+        let ready = self
+            .intaker
+            .prepare(who, body.to_string().as_bytes(), &mut OnTheWay::default(), now)
+            .map_err(told)?;
         let Ready::Submit(submitted) = ready else { panic!("no dry run") };
         let Submitted { intake, pending } = *submitted;
         let outcome = self.scene.desk.store().take_in_and_wait(vec![intake]);

@@ -240,6 +240,11 @@ impl KeySet {
         self.masters.iter().find(|keys| keys.id == id)
     }
 
+    /// Whether a master of this keyring was revoked.
+    pub fn is_revoked(&self, id: KeyId) -> bool {
+        self.find(id).is_some_and(|keys| keys.is_revoked)
+    }
+
     /// The keys of a master whose signatures are believed.
     pub(crate) fn believed(&self, id: KeyId) -> Result<&MasterKeys, TokenError> {
         let keys = self.find(id).ok_or(TokenError::UnknownKey(id))?;

@@ -116,6 +116,15 @@ pub fn decide(
     occurred_at: i64,
     now: i64,
 ) -> Result<Decision, Refused> {
+    let Membership { started_at, ended_at } = credit.membership;
+    // A shop's clock may be ahead of ours; nothing is credited in the future.
+    let order_at = occurred_at.min(now);
+    let takes_part = started_at <= order_at && ended_at.is_none_or(|ended| order_at < ended);
+    // Before everything else: what would be wrong with the order besides is told to nobody whose code
+    // credits nobody.
+    if credit.source == Source::Code && !takes_part {
+        return Err(code_not_valid());
+    }
     if currency != facts.currency {
         let fix = format!("this campaign is in {}", facts.currency.code());
         return Err(refused("currency_mismatch", "currency", fix));
@@ -126,19 +135,14 @@ pub fn decide(
         return Err(refused("type_not_paid", "type", fix));
     }
     check_occurred_at(occurred_at, facts.replay_days, now)?;
-    let Membership { started_at, ended_at } = credit.membership;
     let click_at = match credit.source {
         Source::Click(at) => {
             check_click(at, occurred_at, facts.attribution_days)?;
             at
         }
-        // A shop's clock may be ahead of ours; nothing is credited in the future.
-        Source::Code => occurred_at.min(now),
+        Source::Code => order_at,
     };
     let has_left = ended_at.is_some_and(|ended| click_at >= ended);
-    if credit.source == Source::Code && (has_left || click_at < started_at) {
-        return Err(code_not_valid());
-    }
     let rejected = if has_left {
         Some(ENROLLMENT_ENDED)
     } else if amount < facts.min_order {

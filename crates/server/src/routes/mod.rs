@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::net::Routes;
@@ -48,7 +51,16 @@ fn router(shared: Shared) -> Router {
         .merge(crate::api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response_with_state(shared.clone(), count))
         .with_state(shared)
+}
+
+/// Counts what did not go well, wherever it was answered.
+async fn count(State(shared): State<Shared>, response: Response) -> Response {
+    if response.status().as_u16() >= 400 {
+        shared.figures.problem(response.status().as_u16());
+    }
+    response
 }
 
 async fn not_found() -> Problem {

@@ -1,10 +1,9 @@
 //! `POST /v`: one report, one answer with its receipt.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +11,7 @@ use serde::Serialize;
 use sponsorhub_app::api_keys::{ApiKeySecret, CONVERSIONS_WRITE};
 use sponsorhub_app::intake::answer::Proven;
 use sponsorhub_app::intake::{IntakeError, Ready, Reporter, Submitted};
+use sponsorhub_app::velocity::OnTheWay;
 use sponsorhub_store::registry::{ApiKey, NearMiss};
 use sponsorhub_store::{Outcome, StoreError};
 use tokio::sync::oneshot;
@@ -57,11 +57,11 @@ pub(super) async fn report(
 
 async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
     let key = authenticate(shared, headers)?;
-    let body = read(shared, body, shared.limits.body_bytes).await?;
+    let body = shared.bodies.of_known(body, shared.limits.body).await?;
     check_signature(shared, &key, headers, &body)?;
     let who = Reporter { brand: key.brand };
     let now = shared.clock.now();
-    let prepare = || shared.intaker.prepare(who, &body, now);
+    let prepare = || shared.intaker.prepare(who, &body, &mut OnTheWay::default(), now);
     let ready = if looks_like_reversal(&body) {
         // It reads the ledger, so it must not hold up those who only compute.
         tokio::task::block_in_place(prepare)
@@ -73,7 +73,7 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
         Ready::DryRun(submitted) => return dry(shared, &key, &submitted),
     };
     let Submitted { intake, pending } = submitted;
-    let outcome = take_in(shared, vec![intake]).await?.pop().ok_or_else(Problem::busy)?;
+    let outcome = hand_over(shared, vec![intake]).await?.pop().ok_or_else(Problem::busy)?;
     let proven = if matches!(outcome, Outcome::Duplicate { .. }) {
         // Reads the ledger, so it must not hold up those who only compute.
         let intaker = Arc::clone(&shared.intaker);
@@ -110,24 +110,27 @@ fn dry(shared: &Shared, key: &ApiKey, submitted: &Submitted) -> Result<Response,
     Ok(Json(ToldDry { result: verdict.name(), dry_run: true, campaign }).into_response())
 }
 
-/// Hands events to the writer and waits for the commit.
-pub(super) async fn take_in(
+/// Hands events to the writer at once; what is returned waits for the commit.
+pub(super) fn hand_over(
     shared: &Shared,
     events: Vec<sponsorhub_store::Intake>,
-) -> Result<Vec<Outcome>, Problem> {
+) -> impl Future<Output = Result<Vec<Outcome>, Problem>> + use<> {
     let (sender, receiver) = oneshot::channel();
     let reply = Box::new(move |answer| {
         // Whoever asked may have gone; the answer is in the ledger all the same.
         drop(sender.send(answer));
     });
-    if shared.store.take_in(events, reply).is_err() {
+    let taken = shared.store.take_in(events, reply);
+    if taken.is_err() {
         shared.figures.queue_full();
-        return Err(Problem::busy());
     }
-    match receiver.await {
-        Ok(Ok(outcomes)) => Ok(outcomes),
-        Ok(Err(error)) => Err(of_store(&error)),
-        Err(_) => Err(of_store(&StoreError::Closed)),
+    async move {
+        taken.map_err(|_| Problem::busy())?;
+        match receiver.await {
+            Ok(Ok(outcomes)) => Ok(outcomes),
+            Ok(Err(error)) => Err(of_store(&error)),
+            Err(_) => Err(of_store(&StoreError::Closed)),
+        }
     }
 }
 
@@ -188,35 +191,17 @@ pub(super) fn check_signature(
         return Ok(());
     }
     let secret = shared.catalog.report_secret(key).map_err(|error| of_store(&error))?;
+    let secret = secret.ok_or_else(|| {
+        shared.figures.refused("signature_key_revoked");
+        let detail = "the secret came from a master that was revoked; ask for a new API key";
+        Problem::new(StatusCode::UNAUTHORIZED, "signature_key_revoked", detail)
+            .about(signature::HEADER)
+    })?;
     let header = headers.get(signature::HEADER).and_then(|value| value.to_str().ok());
     signature::check(header, body, secret.as_bytes(), shared.clock.now()).map_err(|bad| {
         shared.figures.refused(bad.0);
         Problem::new(StatusCode::UNAUTHORIZED, bad.0, bad.1).about(signature::HEADER)
     })
-}
-
-/// A body, whole, within its limits of size and time.
-pub(super) async fn read(shared: &Shared, body: Body, most: usize) -> Result<Bytes, Problem> {
-    let seconds = shared.limits.body_seconds;
-    let reading = tokio::time::timeout(Duration::from_secs(seconds), to_bytes(body, most));
-    match reading.await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            let is_large = std::error::Error::source(&error)
-                .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            if is_large {
-                let detail = format!("at most {most} bytes");
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-                    .about("body"));
-            }
-            let detail = "the body broke off; send it again";
-            Err(Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", detail).about("body"))
-        }
-        Err(_) => {
-            let detail = format!("the body took longer than {seconds} s");
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).about("body"))
-        }
-    }
 }
 
 /// Whether a text can be the name of a field. What a shop sends in the place of one is told back to it

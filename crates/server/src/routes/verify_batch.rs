@@ -7,17 +7,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use sponsorhub_app::intake::{IntakeError, Pending, Ready, Reporter, Submitted};
+use sponsorhub_app::velocity::OnTheWay;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_store::registry::ApiKey;
 use sponsorhub_store::{Intake, Outcome};
 
-use super::verify::{authenticate, check_signature, of_store, read, refused, take_in};
+use super::verify::{authenticate, check_signature, hand_over, of_store, refused};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -46,6 +49,7 @@ struct Batch<'a> {
     lines: Vec<Line>,
     events: Vec<Intake>,
     pending: Vec<Pending>,
+    on_the_way: OnTheWay,
     /// Where the lot under way begins.
     first: usize,
     /// The newest outcome of each campaign, for the checkpoint.
@@ -55,7 +59,7 @@ struct Batch<'a> {
 async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
     let key = authenticate(shared, headers)?;
     let _place = shared.places.take(key.brand).await.map_err(|_| Problem::busy())?;
-    let body = read(shared, body, shared.limits.batch_bytes).await?;
+    let body = shared.bodies.of_known(body, shared.limits.batch).await?;
     check_signature(shared, &key, headers, &body)?;
     let lines = split(&body, shared.limits.batch_lines)?;
     let mut batch = Batch {
@@ -64,6 +68,7 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
         lines: Vec::with_capacity(lines.len()),
         events: Vec::with_capacity(lines.len()),
         pending: Vec::with_capacity(lines.len()),
+        on_the_way: OnTheWay::default(),
         first: 0,
         newest: BTreeMap::new(),
     };
@@ -81,7 +86,7 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
     batch.finish()
 }
 
-fn split(body: &Bytes, most: usize) -> Result<Vec<&[u8]>, Problem> {
+fn split(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Problem> {
     let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     if lines.is_empty() || lines.len() > most {
@@ -93,13 +98,21 @@ fn split(body: &Bytes, most: usize) -> Result<Vec<&[u8]>, Problem> {
 
 /// Whether a line must wait for those before it. One that only looks so costs a commit.
 pub(super) fn looks_like_reversal(line: &[u8]) -> bool {
-    line.windows(10).any(|window| window == b"\"reverses\"")
+    #[derive(Deserialize)]
+    struct Names {
+        reverses: Option<IgnoredAny>,
+    }
+    let is_spelled = |letters: &[u8]| line.windows(letters.len()).any(|found| found == letters);
+    // JSON may spell a letter as its number; then only a parser knows the names.
+    is_spelled(b"\"reverses\"")
+        || (is_spelled(b"\\u")
+            && serde_json::from_slice(line).is_ok_and(|names: Names| names.reverses.is_some()))
 }
 
 impl Batch<'_> {
     fn take(&mut self, line: &[u8], now: i64) {
         let who = Reporter { brand: self.key.brand };
-        match self.shared.intaker.prepare(who, line, now) {
+        match self.shared.intaker.prepare(who, line, &mut self.on_the_way, now) {
             Ok(Ready::Submit(submitted)) => {
                 let Submitted { intake, pending } = *submitted;
                 self.lines.push(Line::Waiting(self.events.len()));
@@ -124,47 +137,70 @@ impl Batch<'_> {
         json!({ "problem": refused(self.shared, self.key, error) })
     }
 
-    /// Hands what was taken so far to the writer and tells what became of it.
+    /// Hands what was taken so far to the writer, a lot for each campaign, and tells what became of
+    /// it. A ledger that takes nothing costs the lines of others nothing.
     async fn hand_in(&mut self) -> Result<(), Problem> {
         if self.events.is_empty() {
             return Ok(());
         }
-        let outcomes = take_in(self.shared, std::mem::take(&mut self.events)).await;
-        let outcomes = match outcomes {
-            Ok(outcomes) => outcomes,
-            // Lines before this lot are in the ledger and must be told.
-            Err(problem) if self.first > 0 => {
-                let told = json!({ "problem": problem }).to_string();
-                for line in &mut self.lines[self.first..] {
-                    if matches!(line, Line::Waiting(_)) {
-                        *line = Line::Told(told.clone());
-                    }
-                }
-                self.first = self.lines.len();
-                self.pending.clear();
-                return Ok(());
-            }
-            Err(problem) => return Err(problem),
-        };
         let pending = std::mem::take(&mut self.pending);
+        let (outcomes, problem) = self.outcomes(pending.len()).await;
+        // Lines of earlier lots are in the ledger and must be told.
+        let is_all = self.first == 0 && outcomes.iter().all(Option::is_none);
+        let told = match problem {
+            Some(problem) if is_all => return Err(problem),
+            Some(problem) => json!({ "problem": problem }).to_string(),
+            None => String::new(),
+        };
         for index in self.first..self.lines.len() {
             let Line::Waiting(place) = self.lines[index] else { continue };
-            let tell = || self.told(&outcomes[place], &pending[place]);
-            let told = match &outcomes[place] {
+            self.lines[index] = Line::Told(match &outcomes[place] {
                 // It reads the ledger.
-                Outcome::Duplicate { .. } => tokio::task::block_in_place(tell),
-                _ => tell(),
-            };
-            self.lines[index] = Line::Told(told);
+                Some(outcome @ Outcome::Duplicate { .. }) => {
+                    tokio::task::block_in_place(|| self.told(outcome, &pending[place]))
+                }
+                Some(outcome) => self.told(outcome, &pending[place]),
+                None => told.clone(),
+            });
         }
         self.first = self.lines.len();
+        self.on_the_way.clear();
         for (outcome, pending) in outcomes.into_iter().zip(&pending) {
+            let Some(outcome) = outcome else { continue };
             let slot = self.newest.entry(pending.campaign()).or_default();
             if matches!(outcome, Outcome::Appended(_)) {
                 *slot = Some(outcome);
             }
         }
         Ok(())
+    }
+
+    /// What the writer made of each event; none where it took nothing, with the last reason.
+    async fn outcomes(&mut self, count: usize) -> (Vec<Option<Outcome>>, Option<Problem>) {
+        let mut lots: BTreeMap<CampaignId, (Vec<usize>, Vec<Intake>)> = BTreeMap::new();
+        for (place, event) in std::mem::take(&mut self.events).into_iter().enumerate() {
+            let (places, events) = lots.entry(event.campaign()).or_default();
+            places.push(place);
+            events.push(event);
+        }
+        // All are handed over before one is waited for.
+        let lots = lots.into_values();
+        let answers = lots.map(|(places, events)| (places, hand_over(self.shared, events)));
+        let answers: Vec<_> = answers.collect();
+        let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+        outcomes.resize_with(count, || None);
+        let mut problem = None;
+        for (places, answer) in answers {
+            match answer.await {
+                Ok(answer) => {
+                    for (place, outcome) in places.into_iter().zip(answer) {
+                        outcomes[place] = Some(outcome);
+                    }
+                }
+                Err(error) => problem = Some(error),
+            }
+        }
+        (outcomes, problem)
     }
 
     fn told(&self, outcome: &Outcome, pending: &Pending) -> String {

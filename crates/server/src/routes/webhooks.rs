@@ -10,7 +10,7 @@ use sponsorhub_app::inbox;
 use sponsorhub_providers::stripe::webhook::{HEADER, WebhookError, Webhooks};
 use sponsorhub_store::registry::Endpoint;
 
-use super::verify::read;
+use crate::bodies::Limit;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -41,7 +41,8 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let body = read(shared, body, BODY_BYTES_MAX).await?;
+    let limit = Limit { bytes: BODY_BYTES_MAX, seconds: shared.limits.body.seconds };
+    let body = shared.bodies.of_anybody(body, limit).await?;
     let header = headers.get(HEADER).and_then(|value| value.to_str().ok());
     let now = shared.clock.now();
     let event = match webhooks.verify(header, &body, now) {

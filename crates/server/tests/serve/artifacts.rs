@@ -1,6 +1,8 @@
 //! Click tokens and promo codes that are not what they say, or worth nothing at that time: a precise
 //! answer each, nothing recorded, and the key is free for the report that is right.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -76,6 +78,13 @@ fn all_refused(world: &World, cases: &[(&str, Value, &str)], good: &Value) {
     assert_eq!(world.entries(), before + 1);
 }
 
+/// Puts a keyring that is as old as a test likes where the server looks for it.
+fn restore(directory: &Path, keyring: &Keyring) {
+    let path = directory.join(keyring_file::FILE);
+    std::fs::write(&path, keyring.render()).expect("written");
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("its owner's");
+}
+
 /// The bytes of a token, changed and encoded again as a token is.
 fn reencoded(token: &str, change: impl FnOnce(&mut [u8])) -> String {
     let mut bytes = BASE64URL_NOPAD.decode(token.as_bytes()).expect("a token");
@@ -93,7 +102,7 @@ fn inv_5_a_token_of_another_mode_key_or_spelling_is_refused_and_uses_no_key_up()
     keyring.rotate(Secret(random(&FixtureChance)), now() - 38 * DAY).expect("room");
     let overlapping = KeySet::new(&keyring);
     keyring.rotate(Secret(random(&FixtureChance)), now() - 36 * DAY).expect("room");
-    keyring_file::write(directory.path(), &keyring).expect("written");
+    restore(directory.path(), &keyring);
     let made = fixture::make(directory.path(), &plan(2));
     let world = serve(directory, made);
     let keys = keys_of(world.directory.path());
@@ -281,12 +290,16 @@ fn codes_that_credit_nobody_answer_alike_and_the_spelling_of_a_valid_one_is_forg
     let code = &world.made.codes[0];
     let full_width: String = code.chars().map(|c| if c == '0' { '\u{ff10}' } else { c }).collect();
     let early = with(order(code, "victim"), "occurred_at", time(-2 * 86_400).into());
+    let left = |field, value| with(order(&world.made.codes[2], "victim"), field, value);
     let cases = [
         ("unknown", order("NOBODY-7K3QX", "victim"), "code_not_valid"),
         ("another brand's", order(&foreign.codes[0], "victim"), "code_not_valid"),
         ("revoked", order(&world.made.codes[1], "victim"), "code_not_valid"),
         ("its creator has left", order(&world.made.codes[2], "victim"), "code_not_valid"),
         ("before its creator came", early, "code_not_valid"),
+        ("left, other currency", left("currency", "EUR".into()), "code_not_valid"),
+        ("left, unpaid type", left("type", "signup".into()), "code_not_valid"),
+        ("left, in the future", left("occurred_at", time(86_400).into()), "code_not_valid"),
         ("Cyrillic", order(&code.replace('A', "\u{410}"), "victim"), "code_not_valid"),
         ("full width", order(&full_width, "victim"), "code_not_valid"),
         ("invisible", order(&format!("{code}\u{200b}"), "victim"), "code_not_valid"),

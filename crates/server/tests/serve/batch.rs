@@ -9,6 +9,7 @@ use tlog_tiles::checkpoint::Checkpoint;
 use tlog_tiles::tlog;
 
 use crate::client::{Answer, Client};
+use crate::server::{Server, sponsorhub};
 use crate::{World, fixture, order, time, with};
 
 fn send(client: &mut Client, lines: &[String]) -> Answer {
@@ -138,6 +139,83 @@ fn a_signature_is_over_the_whole_batch() {
     assert_eq!(send(&lines("c")).code(), "signature_wrong");
     assert_eq!(world.entries(), before, "INV-5: nothing was recorded");
     assert_eq!(told(&send(&signed)).len(), 3);
+}
+
+#[test]
+fn a_secret_from_a_revoked_master_signs_no_more() {
+    let world = World::of(&fixture::Plan { needs_signature: true, ..fixture::plan(1) });
+    let data = world.directory.path();
+    for change in [&["rotate"][..], &["revoke-master", "1"]] {
+        let mut command = sponsorhub();
+        let output = command.arg("keys").args(change).arg("--data-dir").arg(data).output();
+        assert!(output.expect("runs").status.success());
+    }
+    let mut client = world.client();
+    let body = order(&world.made.codes[0], "a");
+    let mut said = String::new();
+    for _ in 0..200 {
+        said = client.report(&body).code();
+        if said == "signature_key_revoked" {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("after four seconds it still says {said}");
+}
+
+#[test]
+fn lines_of_a_batch_count_for_the_velocity_of_those_after_them() {
+    let world = World::new();
+    let before = world.entries();
+    let lines: Vec<String> = (0..13)
+        .map(|number| {
+            let order = with(order("x", &format!("o-{number}")), "code", Value::Null);
+            with(order, "click", world.click(0).into()).to_string()
+        })
+        .collect();
+    told(&send(&mut world.client(), &lines));
+    let mut reader = open_read_only(world.directory.path()).expect("opens");
+    let entries = reader.entries(world.made.campaign, before + 1, 13).expect("reads");
+    let is_busy =
+        |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).contains("network_over_10_an_hour");
+    let busy: Vec<bool> = entries.iter().map(is_busy).collect();
+    assert_eq!(busy, [&[false; 10][..], &[true; 3]].concat());
+}
+
+#[test]
+fn a_reversal_is_known_however_its_letters_are_spelled() {
+    let world = World::new();
+    let reversal = json!({
+        "source": "shop", "external_id": "r", "type": "reversal", "reverses": "a",
+        "occurred_at": time(0),
+    });
+    let spelled = reversal.to_string().replace("\"reverses\"", r#""reverse\u0073""#);
+    assert!(spelled.contains(r"\u0073"), "{spelled}");
+    let lines = [order(&world.made.codes[0], "a").to_string(), spelled];
+    let told = told(&send(&mut world.client(), &lines));
+    assert_eq!([&told[0]["result"], &told[1]["result"]], ["accepted", "reversed"], "{told:?}");
+}
+
+#[test]
+fn a_corrupt_ledger_costs_the_lines_of_others_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_owned();
+    let plan = fixture::plan(1);
+    let (made, other) = (fixture::make(&path, &plan), fixture::make(&path, &plan));
+    let database = rusqlite::Connection::open(path.join("sponsorhub.db")).expect("opens");
+    // Of the second campaign, where no tile can be yet.
+    let tile = "INSERT INTO tiles VALUES (2 << 40, zeroblob(8192))";
+    database.execute(tile, []).expect("nothing prevents it");
+    drop(database);
+    let server = Server::start(&path, &[]);
+    let world = World { directory, made, server };
+    let line = |made: &fixture::Fixture, id: &str| order(&made.codes[0], id).to_string();
+    let lines = [line(&world.made, "a"), line(&other, "b"), line(&world.made, "c")];
+    let all = told(&send(&mut world.client(), &lines));
+    assert_eq!([&all[0]["result"], &all[2]["result"]], ["accepted", "accepted"], "{all:?}");
+    assert_eq!(all[1]["problem"]["code"], "ledger_fault", "{all:?}");
+    let alone = send(&mut world.client(), &lines[1..2]);
+    assert_eq!((alone.status, alone.code().as_str()), (500, "ledger_fault"));
 }
 
 /// RFC 6962, section 2.1, as it is written there.

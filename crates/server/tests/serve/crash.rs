@@ -80,7 +80,14 @@ fn rounds(count: u32) {
                     report_until_gone(&address, made, numbers, acknowledged, stop);
                 });
             }
-            std::thread::sleep(Duration::from_millis(random.random_range(50..400)));
+            // However slowly it starts: killed while it takes reports, not before.
+            for _ in 0..60_000 {
+                if acknowledged.lock().expect("whole").len() > before {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
             server.kill();
             stop.store(true, Ordering::SeqCst);
         });

@@ -61,6 +61,29 @@ fn keys_are_issued_without_a_server_too() {
 }
 
 #[test]
+fn of_keyring_changes_at_the_same_moment_none_is_lost() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fixture::make(directory.path(), &fixture::plan(1));
+    let data = directory.path();
+    let all_ok = |changes: &[&[&str]]| {
+        std::thread::scope(|scope| {
+            let ends = changes.iter().map(|change| scope.spawn(move || keys(data, change)));
+            for end in ends.collect::<Vec<_>>() {
+                let (ok, _, error) = end.join().expect("ends");
+                assert!(ok, "{error}");
+            }
+        });
+    };
+    all_ok(&[&["rotate"][..]; 12]);
+    let (_, masters, _) = keys(data, &["masters"]);
+    assert_eq!(masters.lines().count(), 13, "{masters}");
+    let revocations = ["1", "2", "3", "4", "5", "6", "7", "8"].map(|id| ["revoke-master", id]);
+    all_ok(&revocations.each_ref().map(|revocation| &revocation[..]));
+    let (_, masters, _) = keys(data, &["masters"]);
+    assert_eq!(masters.matches("revoked").count(), 8, "{masters}");
+}
+
+#[test]
 fn what_a_revoked_master_signed_is_worth_nothing_within_two_seconds() {
     let world = World::new();
     let click = world.click(0);

@@ -7,7 +7,7 @@ use sponsorhub_core::deposit::{ObservedDeposit, check_deposit, provider_fee_rese
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::records::DepositStatus;
-use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_core::money::{AMOUNT_MAX, Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 
 use crate::desk::{CommandError, Desk};
@@ -90,6 +90,10 @@ pub async fn open(
     now: i64,
 ) -> Result<Opened, MoneyError> {
     let (campaign, budget_part) = (wanted.campaign, wanted.budget_part);
+    if !(Minor(1)..=AMOUNT_MAX).contains(&budget_part) {
+        let fix = "1 to 10^11 minor units";
+        return Err(Refusal::Field { field: "amount.amount", fix }.into());
+    }
     let (total, next, guard) = desk.look(campaign, |state| {
         let total = budget_part + provider_fee_reserve(state, budget_part);
         // On a copy that is thrown away: no page is opened that the ledger would not expect.

@@ -396,3 +396,44 @@ async fn no_campaign_is_live_before_its_money_is_there() {
         assert_eq!(status, StatusCode::OK);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_wrong_is_a_problem_that_names_the_field() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.campaign(BRAND).await;
+    let deposits = format!("/campaigns/{campaign}/deposits");
+    let deposit = |amount: Value| json!({ "amount": { "amount": amount, "currency": "USD" } });
+    let terms = |field: &str, value: Value| {
+        let mut terms = world.terms();
+        terms[field] = value;
+        terms
+    };
+    let large = json!({ "destination_hosts": vec!["shop.example"; 10_000] });
+    let cases = [
+        (deposits.as_str(), deposit((-1).into()), 400, "amount.amount"),
+        (&deposits, deposit(0.into()), 400, "amount.amount"),
+        (&deposits, deposit(((1_i64 << 53) - 1).into()), 400, "amount.amount"),
+        (&deposits, deposit("5".into()), 400, "amount.amount"),
+        (&deposits, json!({}), 400, "amount"),
+        ("/campaigns", terms("currency", "XXX".into()), 400, "currency"),
+        ("/campaigns", terms("budget", json!(1.5)), 400, "budget"),
+        (
+            "/campaigns",
+            terms("rates", json!({ "sale": { "bps": [[0, -5]] } })),
+            400,
+            "rates.sale.bps[0][1]",
+        ),
+        ("/campaigns", terms("foo", 1.into()), 400, "foo"),
+        ("/campaigns", large, 413, "body"),
+        ("/campaigns/xyz/launch", json!({}), 400, "path"),
+    ];
+    for (path, body, status, field) in cases {
+        let (was, problem, _) = world.post(BRAND, path, &body).await;
+        assert_eq!((was.as_u16(), text(&problem["field"]).as_str()), (status, field), "{problem}");
+    }
+    for query in ["limit=1&limit=2", "foo=1"] {
+        let (status, problem) = world.get(BRAND, &format!("/campaigns?{query}")).await;
+        assert_eq!((status.as_u16(), code(&problem)), (400, "field_invalid"), "{problem}");
+    }
+}

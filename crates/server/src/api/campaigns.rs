@@ -1,8 +1,6 @@
 //! Campaigns and their lifecycle.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -17,7 +15,8 @@ use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 
 use super::caller::Caller;
-use super::once::{Seed, body_of};
+use super::extract::{Content, Path, Query, body_of, read};
+use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
 
@@ -34,21 +33,16 @@ struct Needed {
 
 /// Terms from what was said and the defaults of the rest.
 fn terms(said: &Map<String, Value>) -> Result<Terms, Problem> {
-    let wrong = |error: &serde_json::Error| {
-        let text = error.to_string();
-        // serde names the field between backquotes.
-        let field = text.split('`').nth(1).unwrap_or("body").to_owned();
-        Problem::new(StatusCode::BAD_REQUEST, "terms_invalid", text).about(field)
-    };
-    let needed: Needed =
-        serde_json::from_value(Value::Object(said.clone())).map_err(|error| wrong(&error))?;
+    let needed: Needed = read(Value::Object(said.clone()), TERMS_INVALID)?;
     let defaults = Terms::with_defaults(needed.currency, needed.budget, needed.ends_at);
-    let mut all = serde_json::to_value(defaults).map_err(|error| wrong(&error))?;
+    let mut all = serde_json::to_value(defaults).unwrap_or_default();
     if let Some(all) = all.as_object_mut() {
         all.extend(said.clone());
     }
-    serde_json::from_value(all).map_err(|error| wrong(&error))
+    read(all, TERMS_INVALID)
 }
+
+const TERMS_INVALID: &str = "terms_invalid";
 
 fn shown(id: CampaignId, state: &Campaign) -> Value {
     json!({
@@ -72,7 +66,7 @@ pub(super) fn look(caller: &Caller, id: CampaignId) -> Result<Value, Problem> {
     Ok(looked.map_err(Fault::from)?)
 }
 
-pub(super) async fn create(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::CreateCampaign)?;
     let brand = caller.brand()?;
     let terms = terms(&body_of::<Map<String, Value>>(&body)?)?;
@@ -131,7 +125,7 @@ pub(super) async fn show(
 async fn step(
     caller: Caller,
     id: CampaignId,
-    body: Bytes,
+    body: Content,
     (action, step): (Action, Step),
 ) -> Result<Response, Problem> {
     caller.may(action)?;
@@ -179,7 +173,7 @@ fn is_there_already(
 pub(super) async fn launch(
     caller: Caller,
     Path(id): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     step(caller, id, body, (Action::LaunchCampaign, Step::Launch)).await
 }
@@ -187,7 +181,7 @@ pub(super) async fn launch(
 pub(super) async fn pause(
     caller: Caller,
     Path(id): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     step(caller, id, body, (Action::PauseCampaign, Step::Pause)).await
 }
@@ -195,7 +189,7 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     caller: Caller,
     Path(id): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     step(caller, id, body, (Action::ResumeCampaign, Step::Resume)).await
 }
@@ -203,7 +197,7 @@ pub(super) async fn resume(
 pub(super) async fn complete(
     caller: Caller,
     Path(id): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     step(caller, id, body, (Action::CompleteCampaign, Step::Complete)).await
 }
@@ -211,7 +205,7 @@ pub(super) async fn complete(
 pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     step(caller, id, body, (Action::CancelCampaign, Step::Cancel)).await
 }

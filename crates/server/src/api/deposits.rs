@@ -1,8 +1,6 @@
 //! Deposits: a checkout is opened; its payment is told by the provider's events.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
@@ -15,7 +13,7 @@ use sponsorhub_core::ledger::records::{Deposit, DepositStatus};
 use sponsorhub_core::money::{Currency, Minor};
 
 use super::caller::Caller;
-use super::once::body_of;
+use super::extract::{Content, Path, Query, body_of};
 use super::{Fault, Page, money};
 use crate::problem::Problem;
 
@@ -56,7 +54,7 @@ fn shown(seq: Seq, deposit: &Deposit, currency: Currency) -> Value {
 pub(super) async fn open(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::OpenDeposit)?;
     tokio::task::block_in_place(|| caller.sees(campaign))?;

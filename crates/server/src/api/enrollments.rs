@@ -1,8 +1,6 @@
 //! Taking part: enrollments, links and promo codes.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -18,7 +16,8 @@ use sponsorhub_store::Rule;
 use sponsorhub_store::registry::Maker;
 
 use super::caller::Caller;
-use super::once::{Seed, body_of};
+use super::extract::{Content, Path, Query, body_of};
+use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
 
@@ -66,7 +65,7 @@ fn look(caller: &Caller, campaign: CampaignId, id: EnrollmentId) -> Result<Value
 pub(super) async fn enroll(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::Enroll)?;
     let creator = caller.creator()?;
@@ -118,7 +117,7 @@ pub(super) async fn list(
 pub(super) async fn end(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::EndEnrollment)?;
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
@@ -160,7 +159,7 @@ impl Caller {
 pub(super) async fn make_link(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::MakeLink)?;
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
@@ -225,7 +224,7 @@ pub(super) async fn links(
 pub(super) async fn make_code(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::MakeCode)?;
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;

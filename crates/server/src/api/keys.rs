@@ -1,8 +1,6 @@
 //! API keys of a brand's shop.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,7 +11,8 @@ use sponsorhub_core::ids::ApiKeyId;
 use sponsorhub_store::Rule;
 
 use super::caller::{Caller, not_found};
-use super::once::{Seed, body_of};
+use super::extract::{Content, Path, Query, body_of};
+use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
 use crate::world::SystemChance;
@@ -39,7 +38,7 @@ fn fault(error: ApiKeyError) -> Problem {
 }
 
 /// The secret is shown in this answer and never again: a repetition has none.
-pub(super) async fn issue(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn issue(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;
     let Issue { scopes, needs_signature, expires_at } = body_of(&body)?;
@@ -80,7 +79,7 @@ pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Jso
 pub(super) async fn revoke(
     caller: Caller,
     Path(key): Path<ApiKeyId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;

@@ -1,8 +1,6 @@
 //! What the ledger says: entries, conversions, balances, payouts, holds, statements.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
@@ -24,7 +22,8 @@ use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::{day_of, plus_days};
 
 use super::caller::{Caller, not_found};
-use super::once::{Seed, body_of};
+use super::extract::{Content, Path, Query, body_of};
+use super::once::Seed;
 use super::{Fault, Page, list as page_of, money};
 use crate::problem::Problem;
 
@@ -315,7 +314,7 @@ fn hold_at(caller: &Caller, campaign: CampaignId, conversion: Seq) -> Result<Val
 pub(super) async fn place_hold(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::PlaceHold)?;
     let Place { conversion, reason: why, deadline } = body_of(&body)?;
@@ -353,7 +352,7 @@ fn forgive(
 async fn end_hold(
     caller: Caller,
     (campaign, conversion): (CampaignId, Seq),
-    body: Bytes,
+    body: Content,
     decision: HoldDecision,
 ) -> Result<Response, Problem> {
     tokio::task::block_in_place(|| {
@@ -379,7 +378,7 @@ async fn end_hold(
 pub(super) async fn release_hold(
     caller: Caller,
     Path(place): Path<(CampaignId, Seq)>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::ReleaseHold)?;
     end_hold(caller, place, body, HoldDecision::Release).await
@@ -388,7 +387,7 @@ pub(super) async fn release_hold(
 pub(super) async fn uphold_hold(
     caller: Caller,
     Path(place): Path<(CampaignId, Seq)>,
-    body: Bytes,
+    body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::UpholdHold)?;
     let Uphold { reason: why } = body_of(&body)?;

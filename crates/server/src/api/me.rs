@@ -1,7 +1,6 @@
 //! `/me`: who the caller is here.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use sponsorhub_store::{Change, Rule};
 
 use super::Fault;
 use super::caller::Caller;
-use super::once::body_of;
+use super::extract::{Content, body_of};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -50,7 +49,7 @@ pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
 }
 
 /// Joins, as the brand or creator that the token's role says.
-pub(super) async fn join(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Problem> {
     let Join { name } = body_of(&body)?;
     if name.trim().is_empty() || name.len() > 200 {
         return Err(Fault::Field("name", "1 to 200 bytes".to_owned()).into());

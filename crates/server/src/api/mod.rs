@@ -4,6 +4,7 @@ mod caller;
 mod campaigns;
 mod deposits;
 mod enrollments;
+mod extract;
 mod keys;
 mod ledger;
 mod me;
@@ -41,7 +42,7 @@ pub(crate) fn router() -> Router<Shared> {
     for path in table::paths() {
         router = router.route(&format!("/api/v1{path}"), table::of_path(path));
     }
-    router.layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+    router
 }
 
 /// What went wrong in a use case, on its way to a [`Problem`].

@@ -8,10 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sponsorhub_app::ports::random;
@@ -55,20 +53,11 @@ impl UnderWay {
     }
 }
 
-/// Reads a request's body; an empty one is an empty object.
-pub(super) fn body_of<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "body_invalid", error.to_string());
-        problem.about("body")
-    })
-}
-
 impl Caller {
     /// Does `work` once. `hide` takes out of the answer what must not be kept.
     pub(super) async fn once<F: Future<Output = Result<(StatusCode, Value), Problem>>>(
         &self,
-        body: &Bytes,
+        body: &[u8],
         hide: impl FnOnce(&mut Value),
         work: impl FnOnce(Seed) -> F,
     ) -> Result<Response, Problem> {
@@ -119,7 +108,7 @@ impl Caller {
             .map_or_else(|_| random(&SystemChance), |id| id.0)
     }
 
-    fn begin(&self, key: &str, body: &Bytes) -> Result<(Seed, Option<Kept>), Problem> {
+    fn begin(&self, key: &str, body: &[u8]) -> Result<(Seed, Option<Kept>), Problem> {
         let mut hash = Sha256::new();
         for part in [self.method.as_bytes(), self.path.as_bytes(), body] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -1,7 +1,6 @@
 //! `/recipient`: a creator's account at the payment provider.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use sponsorhub_store::registry::Recipient;
 
 use super::Fault;
 use super::caller::{Caller, not_found};
+use super::extract::Content;
 use super::once::Seed;
 use crate::problem::Problem;
 
@@ -26,7 +26,7 @@ fn shown(recipient: &Recipient) -> Value {
 
 /// The address that is answered works once and is a secret, so a repetition has none: ask again
 /// under another key.
-pub(super) async fn onboard(caller: Caller, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn onboard(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::ManageRecipient)?;
     let creator = caller.creator()?;
     let hide = |answer: &mut Value| answer["onboarding_url"] = Value::Null;

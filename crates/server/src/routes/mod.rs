@@ -7,8 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::map_response_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::net::Routes;
 use crate::problem::Problem;
@@ -51,6 +52,7 @@ fn router(shared: Shared) -> Router {
         .merge(crate::api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(broken))
         .layer(map_response_with_state(shared.clone(), count))
         .with_state(shared)
 }
@@ -61,6 +63,16 @@ async fn count(State(shared): State<Shared>, response: Response) -> Response {
         shared.figures.problem(response.status().as_u16());
     }
     response
+}
+
+/// A bug took the request down; others go on, and this one is told.
+#[expect(clippy::needless_pass_by_value, reason = "as the layer hands it over")]
+fn broken(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = text, "a request met a bug");
+    let detail = "this is a bug of ours; whether something was done is to be looked up";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", detail).into_response()
 }
 
 async fn not_found() -> Problem {

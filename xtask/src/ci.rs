@@ -41,6 +41,10 @@ fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
     vec![
         cargo("format", "fmt --all --check"),
         cargo("lints", "clippy --workspace --all-targets -- -D warnings"),
+        cargo(
+            "lints without the sandbox",
+            "clippy -p sponsorhub --no-default-features -- -D warnings",
+        ),
         here("tidy", "cargo xtask tidy".into(), move || tidy::run(root)),
         // One failure must not hide another.
         cargo("tests", "test --workspace --no-fail-fast"),

@@ -119,6 +119,9 @@ pub enum ApiKeyError {
     /// No such scope.
     #[error("scopes: `{0}` is none; there is {known}", known = SCOPES.join(", "))]
     Scope(String),
+    /// It would never be valid.
+    #[error("expires_at: a time to come, milliseconds since 1970")]
+    Expired,
     /// The queue is full.
     #[error("the store is busy; try again in a moment")]
     Busy,
@@ -156,6 +159,9 @@ pub fn issue(
 ) -> Result<Issued, ApiKeyError> {
     if let Some(scope) = wanted.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
         return Err(ApiKeyError::Scope(scope.clone()));
+    }
+    if wanted.expires_at.is_some_and(|at| at <= now) {
+        return Err(ApiKeyError::Expired);
     }
     let secret = ApiKeySecret::new(keys.set.mode(), random(chance));
     let id = ApiKeyId(random(chance));

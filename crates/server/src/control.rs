@@ -86,7 +86,9 @@ async fn answer(listener: UnixListener, router: Router) {
 
 fn problem(error: &ApiKeyError) -> Problem {
     let status = match error {
-        ApiKeyError::Rule(_) | ApiKeyError::Scope(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ApiKeyError::Rule(_) | ApiKeyError::Scope(_) | ApiKeyError::Expired => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ApiKeyError::Busy | ApiKeyError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::new(status, "api_key", error.to_string())

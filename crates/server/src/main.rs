@@ -1,10 +1,10 @@
 //! The `sponsorhub` binary: arguments in, exit codes out. What a command does is in the app crate.
 
+mod addresses;
+
 mod api;
 
 mod audit;
-
-mod addresses;
 
 mod background;
 
@@ -14,6 +14,7 @@ mod config;
 
 mod control;
 
+#[cfg(feature = "sandbox")]
 mod demo;
 
 mod keys;
@@ -32,6 +33,7 @@ mod problem;
 
 mod routes;
 
+#[cfg(feature = "sandbox")]
 mod sandbox;
 
 mod serve;
@@ -76,11 +78,13 @@ const KEYS_EXAMPLES: &str = "Examples:
   sponsorhub keys revoke key_00000000000000000000000004
   sponsorhub keys rotate";
 
+#[cfg(feature = "sandbox")]
 const DEMO_EXAMPLES: &str = "Examples:
   sponsorhub demo
   sponsorhub demo --once
   sponsorhub demo --once --json --data-dir ./demo-data";
 
+#[cfg(feature = "sandbox")]
 const SANDBOX_EXAMPLES: &str = "Examples:
   sponsorhub sandbox --product http://127.0.0.1:8080
   sponsorhub sandbox --listen 127.0.0.1:9000 --real-time";
@@ -91,6 +95,7 @@ enum Command {
     ///
     /// The payment provider, the identity provider, the shop and the time are a sandbox's: nothing
     /// has to be installed and no money moves. The story and its figures are in docs/demo.md.
+    #[cfg(feature = "sandbox")]
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(demo::Arguments),
     /// Derives every balance and the hash tree again from entry 1, and names the first wrong entry.
@@ -115,6 +120,7 @@ enum Command {
     /// Brings the database of an installation up to this version, without serving.
     Migrate(migrate::Arguments),
     /// Runs the sandbox alone: payment provider, identity provider and shop.
+    #[cfg(feature = "sandbox")]
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(sandbox::Arguments),
 }
@@ -124,8 +130,10 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        #[cfg(feature = "sandbox")]
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::run(arguments),
     };
     match result {

@@ -432,6 +432,9 @@ async fn whatever_is_wrong_is_a_problem_that_names_the_field() {
         let (was, problem, _) = world.post(BRAND, path, &body).await;
         assert_eq!((was.as_u16(), text(&problem["field"]).as_str()), (status, field), "{problem}");
     }
+    let key = json!({ "scopes": ["conversions:write"], "expires_at": 5 });
+    let (status, problem, _) = world.post(BRAND, "/api-keys", &key).await;
+    assert_eq!((status.as_u16(), &problem["field"]), (400, &"expires_at".into()), "{problem}");
     for query in ["limit=1&limit=2", "foo=1"] {
         let (status, problem) = world.get(BRAND, &format!("/campaigns?{query}")).await;
         assert_eq!((status.as_u16(), code(&problem)), (400, "field_invalid"), "{problem}");

@@ -32,6 +32,7 @@ fn fault(error: ApiKeyError) -> Problem {
         }
         ApiKeyError::Rule(rule) => super::of_rule(rule),
         ApiKeyError::Scope(_) => Fault::Field("scopes", error.to_string()).into(),
+        ApiKeyError::Expired => Fault::Field("expires_at", error.to_string()).into(),
         ApiKeyError::Busy => Problem::busy(),
         ApiKeyError::Store(error) => Fault::from(error).into(),
     }

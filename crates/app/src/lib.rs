@@ -1,7 +1,8 @@
 //! Use cases and what they need of the world. Knows no database and no HTTP.
 //!
 //! In the order of an event: [`redirect`] answers a visit, [`intake`] takes a report in, [`desk`] carries
-//! commands out, [`campaigns`] has those of brands and creators, [`audit`] derives everything again.
+//! commands out, [`campaigns`] has those of brands and creators, [`audit`] derives everything again,
+//! [`what_if`] asks the same fold about [`orders`] of the past.
 
 pub mod ports;
 
@@ -34,3 +35,9 @@ pub mod inbox;
 pub mod workers;
 
 pub mod audit;
+
+pub mod reading;
+
+pub mod orders;
+
+pub mod what_if;

@@ -46,6 +46,10 @@ mod telemetry;
 
 mod virtual_clock;
 
+mod what_if;
+
+mod words;
+
 mod work;
 
 mod world;
@@ -84,6 +88,10 @@ const DEMO_EXAMPLES: &str = "Examples:
   sponsorhub demo --once
   sponsorhub demo --once --json --data-dir ./demo-data";
 
+const WHAT_IF_EXAMPLES: &str = "Examples:
+  sponsorhub what-if --orders orders.csv --terms examples/replay-terms.json
+  sponsorhub what-if --orders orders.csv --terms terms.json --creators 5 --reverse-every 20 --json";
+
 #[cfg(feature = "sandbox")]
 const SANDBOX_EXAMPLES: &str = "Examples:
   sponsorhub sandbox --product http://127.0.0.1:8080
@@ -119,6 +127,11 @@ enum Command {
     Keys(keys::Arguments),
     /// Brings the database of an installation up to this version, without serving.
     Migrate(migrate::Arguments),
+    /// Says what a campaign would have cost on past orders, by month and by creator.
+    ///
+    /// The same rules as in a ledger, on entries that nobody stores: no server, no database.
+    #[command(after_help = WHAT_IF_EXAMPLES)]
+    WhatIf(what_if::Arguments),
     /// Runs the sandbox alone: payment provider, identity provider and shop.
     #[cfg(feature = "sandbox")]
     #[command(after_help = SANDBOX_EXAMPLES)]
@@ -132,6 +145,7 @@ fn main() -> ExitCode {
         Command::Keys(arguments) => keys::run(&arguments),
         #[cfg(feature = "sandbox")]
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::WhatIf(arguments) => what_if::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::run(arguments),

@@ -3,46 +3,23 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sponsorhub_app::campaigns::{self, Step};
+use sponsorhub_app::reading;
 use sponsorhub_core::actor::{Action, Role};
 use sponsorhub_core::campaign::state::State;
-use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 
 use super::caller::Caller;
-use super::extract::{Content, Path, Query, body_of, read};
+use super::extract::{Content, Path, Query, body_of, problem};
 use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
 
 /// Campaigns that are listed at a time.
 const PAGE: usize = 1_000;
-
-/// The terms that must be said; every other one has a default.
-#[derive(Debug, Deserialize)]
-struct Needed {
-    currency: Currency,
-    budget: Minor,
-    ends_at: i64,
-}
-
-/// Terms from what was said and the defaults of the rest.
-fn terms(said: &Map<String, Value>) -> Result<Terms, Problem> {
-    let needed: Needed = read(Value::Object(said.clone()), TERMS_INVALID)?;
-    let defaults = Terms::with_defaults(needed.currency, needed.budget, needed.ends_at);
-    let mut all = serde_json::to_value(defaults).unwrap_or_default();
-    if let Some(all) = all.as_object_mut() {
-        all.extend(said.clone());
-    }
-    read(all, TERMS_INVALID)
-}
-
-const TERMS_INVALID: &str = "terms_invalid";
 
 fn shown(id: CampaignId, state: &Campaign) -> Value {
     json!({
@@ -69,7 +46,8 @@ pub(super) fn look(caller: &Caller, id: CampaignId) -> Result<Value, Problem> {
 pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::CreateCampaign)?;
     let brand = caller.brand()?;
-    let terms = terms(&body_of::<Map<String, Value>>(&body)?)?;
+    let said: Map<String, Value> = body_of(&body)?;
+    let terms = reading::terms(&said).map_err(|wrong| problem("terms_invalid", wrong))?;
     caller
         .once(
             &body,

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use sponsorhub_app::reading::{Wrong, read};
 
 use super::BODY_BYTES_MAX;
 use crate::bodies::{Held, Limit};
@@ -71,65 +71,24 @@ impl Deref for Content {
 pub(super) fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let read = read(&mut json, "body_invalid")?;
-    json.end().map_err(|error| wrong("body_invalid", "body", &error))?;
+    let read = read(&mut json).map_err(|wrong| problem("body_invalid", wrong))?;
+    json.end().map_err(|error| {
+        problem("body_invalid", Wrong { field: "body".to_owned(), detail: error.to_string() })
+    })?;
     Ok(read)
 }
 
-/// Reads what is wanted; the problem names the field, however deep it is.
-pub(super) fn read<'de, T, D>(from: D, code: &str) -> Result<T, Problem>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de, Error = serde_json::Error>,
-{
-    serde_path_to_error::deserialize(from).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
-        let text = inner.to_string();
-        // Of a field that is missing, only the text knows the name.
-        let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-        let is_root = path == ".";
-        let field = match missing {
-            Some(name) if is_root => name.to_owned(),
-            Some(name) => format!("{path}.{name}"),
-            None if is_root => "body".to_owned(),
-            None => path,
-        };
-        wrong(code, &field, inner)
-    })
-}
-
-fn wrong(code: &str, field: &str, error: &serde_json::Error) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, code, error.to_string()).about(field)
+pub(super) fn problem(code: &str, wrong: Wrong) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, code, wrong.detail).about(wrong.field)
 }
 
 #[cfg(test)]
 mod tests {
-    use sponsorhub_core::campaign::terms::Terms;
-    use sponsorhub_core::money::{Currency, Minor};
-
     use super::*;
 
     #[test]
-    fn a_problem_names_the_field_however_deep_it_is() {
-        let terms = Terms::with_defaults(Currency::Usd, Minor(5), 7);
-        let whole = serde_json::to_value(terms).expect("JSON");
-        for (field, value, expected) in [
-            ("currency", r#""XXX""#, "currency"),
-            ("budget", "1.5", "budget"),
-            ("base", "null", "base"),
-            ("rates", r#"{"sale":{"bps":[[0,100],[5,-5]]}}"#, "rates.sale.bps[1][1]"),
-            ("rates", r#"{"sale":{}}"#, "rates.sale"),
-            ("foo", "1", "foo"),
-            ("budget", "", "budget"),
-        ] {
-            let mut said = whole.clone();
-            match value {
-                "" => drop(said.as_object_mut().expect("an object").remove(field)),
-                value => said[field] = serde_json::from_str(value).expect("JSON"),
-            }
-            let problem = read::<Terms, _>(said, "terms_invalid").expect_err("wrong");
-            assert_eq!(problem.field.as_deref(), Some(expected), "{}", problem.detail);
-        }
+    fn a_body_is_one_value() {
+        assert_eq!(body_of::<serde_json::Value>(b"").expect("empty"), serde_json::json!({}));
         let rest = body_of::<serde_json::Value>(b"{} {}").expect_err("two of them");
         assert_eq!(rest.field.as_deref(), Some("body"));
     }

@@ -13,10 +13,11 @@ use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::Body;
-use sponsorhub_core::money::Minor;
+use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_store::{Reader, StoreError, open_read_only};
 
 use super::story::{CREATORS, EXPECTED, Expected};
+use crate::words::money;
 
 /// Entries that are read at a time.
 const PAGE: usize = 1_000;
@@ -297,28 +298,7 @@ impl Trail {
     }
 }
 
-/// An amount of the story's currency, for people.
+/// An amount of a demo's currency.
 pub(crate) fn usd(amount: Minor) -> String {
-    let (sign, cents) = (if amount.is_negative() { "-" } else { "" }, amount.0.unsigned_abs());
-    let digits = (cents / 100).to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{sign}{grouped}.{:02} USD", cents % 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_have_separators_and_cents() {
-        let all = [0, 5, 12_345, 123_456_789, -100_050].map(|amount| usd(Minor(amount)));
-        let expected = ["0.00 USD", "0.05 USD", "123.45 USD", "1,234,567.89 USD", "-1,000.50 USD"];
-        assert_eq!(all, expected);
-    }
+    money(amount, Currency::Usd)
 }

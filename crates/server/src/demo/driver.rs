@@ -152,6 +152,21 @@ impl Driver {
         self.settle().await
     }
 
+    /// Moves time on to `at`, milliseconds, and waits until the workers have done what is due.
+    pub(crate) async fn reach(&self, at: i64) -> Result<()> {
+        if at > self.now().await? {
+            self.control(Method::POST, "clock", Some(json!({ "set_ms": at }))).await?;
+        }
+        for _ in 0..TRIES {
+            let standing = self.get(As::Admin, "/workers").await?;
+            if number(&standing, "/settled_at")? >= at {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bail!("the workers do not come to rest at {at}");
+    }
+
     /// Moves time on by `ms` and waits.
     pub(crate) async fn wait(&self, ms: i64) -> Result<()> {
         self.move_to(self.now().await?.saturating_add(ms)).await
@@ -188,8 +203,8 @@ impl Driver {
         bail!("the workers do not come to rest at {now}");
     }
 
-    /// A buyer follows a link; the click token that the shop gets.
-    pub(crate) async fn click(&self, link: &str, buyer: u32) -> Result<String> {
+    /// A buyer follows a link from an address; the click token that the shop gets.
+    pub(crate) async fn click(&self, link: &str, address: &str) -> Result<String> {
         let url = format!("{}{link}", self.product);
         for _ in 0..TRIES {
             let request = self
@@ -198,8 +213,7 @@ impl Driver {
                 .header("user-agent", BROWSER)
                 .header("sec-fetch-mode", "navigate")
                 .header("sec-fetch-dest", "document")
-                // Every buyer comes from a network of their own.
-                .header("x-forwarded-for", format!("198.{}.{}.7", 18 + buyer / 250, buyer % 250));
+                .header("x-forwarded-for", address);
             if let Ok(response) = request.send().await {
                 let location = response.headers().get("location").context("no redirect")?;
                 let location = location.to_str()?.to_owned();
@@ -228,6 +242,35 @@ impl Driver {
             tokio::time::sleep(PAUSE).await;
         }
         bail!("{what} {body}: no answer");
+    }
+}
+
+impl Driver {
+    /// A shop's server reports many events at once; a line for each, and one for all.
+    pub(crate) async fn batch(&self, key: &str, lines: &[Value]) -> Result<Vec<Value>> {
+        let url = format!("{}/v/batch", self.product);
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        let body = lines.join("\n");
+        let mut last = String::from("no answer");
+        for _ in 0..TRIES {
+            let request = self.client.post(&url).bearer_auth(key).body(body.clone());
+            // Nobody was there, or there was no room: shops send the same again.
+            if let Ok(response) = request.send().await {
+                let status = response.status();
+                let text = response.text().await.unwrap_or_default();
+                let told: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+                let is_busy = |line: &Value| line["problem"]["status"] == json!(503);
+                match told {
+                    Ok(told) if status.is_success() && !told.iter().any(is_busy) => {
+                        return Ok(told);
+                    }
+                    _ if status.is_client_error() => bail!("{url}: {status} {text}"),
+                    _ => last = format!("{status} {text}"),
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("{url}: {last}");
     }
 }
 

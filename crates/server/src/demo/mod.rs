@@ -1,8 +1,10 @@
 //! `sponsorhub demo`: sandbox and server on a fresh data directory, and a story that is played over
 //! their addresses and asserted to the cent.
 
+mod cast;
 mod driver;
 mod play;
+mod replay;
 mod story;
 mod trail;
 
@@ -15,11 +17,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use data_encoding::HEXLOWER;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sponsorhub_app::orders::Orders;
 use sponsorhub_app::ports::random;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_providers::secret::Secret;
-use sponsorhub_sandbox::{Options, Running, Sandbox, WebhookEndpoint};
+use sponsorhub_sandbox::{ClockStart, Options, Running, Sandbox, WebhookEndpoint};
 use tokio::sync::oneshot;
 
 use crate::config::{ClockKind, Config};
@@ -42,6 +45,9 @@ pub(crate) struct Arguments {
     /// removed at the end.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Instead of the story, replay the orders of this CSV file in their own days.
+    #[arg(long, value_name = "FILE", requires = "once")]
+    orders: Option<PathBuf>,
     /// Where the server listens [default: 127.0.0.1:8080, or with --once a free port].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -55,14 +61,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     start_logging(LogFormat::Text, "error")?;
+    let orders = arguments.orders.as_deref().map(crate::what_if::orders_of).transpose()?;
+    let tale = orders.as_ref().map_or(Tale::Story, Tale::Replay);
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.enable_all().build().context("starting threads")?;
     if let (Some(product), Some(sandbox), Some(directory)) =
         (&arguments.product, &arguments.sandbox, &arguments.data_dir)
     {
         let addresses = (product.trim_end_matches('/'), sandbox.trim_end_matches('/'));
-        let campaign = runtime.block_on(tell(addresses, arguments.json))?;
-        return report(directory, campaign, arguments.json);
+        let campaign = runtime.block_on(tell(tale, addresses, arguments.json))?;
+        return report(tale, directory, campaign, arguments.json);
     }
     let directory = Directory::new(arguments.data_dir.as_deref())?;
     let default = if arguments.once { 0 } else { 8_080 };
@@ -70,14 +78,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let listener = TcpListener::bind(listen).with_context(|| format!("listening on {listen}"))?;
     runtime.block_on(async {
         let product = format!("http://{}", listener.local_addr()?);
-        let house = House::start(&directory.path, listener, &product).await?;
+        let house = House::start(&directory.path, listener, (&product, tale.begins_at())).await?;
         let addresses = (product.as_str(), house.sandbox.base_url.as_str());
-        let played = house.unless_it_ends(tell(addresses, arguments.json)).await?;
+        let played = house.unless_it_ends(tell(tale, addresses, arguments.json)).await?;
         if arguments.once {
             house.stop().await?;
-            return report(&directory.path, played, arguments.json);
+            return report(tale, &directory.path, played, arguments.json);
         }
-        let code = report(&directory.path, played, false)?;
+        let code = report(tale, &directory.path, played, false)?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nIt stays up until you press Ctrl-C:")?;
         writeln!(out, "  the campaign and its money    {product}/")?;
@@ -93,8 +101,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     })
 }
 
-/// Plays the story with a bar.
-async fn tell(addresses: (&str, &str), is_quiet: bool) -> Result<CampaignId> {
+/// What is played.
+#[derive(Clone, Copy, Debug)]
+enum Tale<'a> {
+    /// The made-up story.
+    Story,
+    /// Orders that were.
+    Replay(&'a Orders),
+}
+
+impl Tale<'_> {
+    /// Where the sandbox's clock begins; none for its own choice.
+    fn begins_at(self) -> Option<i64> {
+        match self {
+            Self::Story => None,
+            Self::Replay(orders) => Some(replay::begins_at(orders)),
+        }
+    }
+
+    fn steps(self) -> u64 {
+        match self {
+            Self::Story => play::steps(),
+            Self::Replay(orders) => replay::steps(orders),
+        }
+    }
+}
+
+/// Plays with a bar.
+async fn tell(tale: Tale<'_>, addresses: (&str, &str), is_quiet: bool) -> Result<CampaignId> {
     let driver = Driver::new(addresses.0.to_owned(), addresses.1.to_owned())?;
     let target = if std::io::stderr().is_terminal() && !is_quiet {
         ProgressDrawTarget::stderr()
@@ -102,13 +136,21 @@ async fn tell(addresses: (&str, &str), is_quiet: bool) -> Result<CampaignId> {
         ProgressDrawTarget::hidden()
     };
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len}  {msg}")?;
-    let bar = ProgressBar::with_draw_target(Some(play::steps()), target).with_style(style);
-    let campaign = play::play(&driver, addresses, &bar).await?;
+    let bar = ProgressBar::with_draw_target(Some(tale.steps()), target).with_style(style);
+    let campaign = match tale {
+        Tale::Story => play::play(&driver, addresses, &bar).await?,
+        Tale::Replay(orders) => replay::replay(&driver, orders, &bar).await?,
+    };
     bar.finish_and_clear();
     Ok(campaign.parse()?)
 }
 
-fn report(directory: &Path, campaign: CampaignId, is_json: bool) -> Result<ExitCode> {
+fn report(
+    tale: Tale<'_>,
+    directory: &Path,
+    campaign: CampaignId,
+    is_json: bool,
+) -> Result<ExitCode> {
     let trail = trail::trail(directory, campaign)?;
     let mut out = std::io::stdout().lock();
     if is_json {
@@ -117,10 +159,14 @@ fn report(directory: &Path, campaign: CampaignId, is_json: bool) -> Result<ExitC
         trail.print(&mut out)?;
     }
     drop(out);
-    match trail.check() {
+    let checked = match tale {
+        Tale::Story => trail.check_story(),
+        Tale::Replay(orders) => trail.check_replay(&replay::expected(orders)?),
+    };
+    match checked {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            eprintln!("error: the story went wrong: {error:#}");
+            eprintln!("error: it went wrong: {error:#}");
             Ok(ExitCode::from(1))
         }
     }
@@ -166,7 +212,11 @@ struct House {
 }
 
 impl House {
-    async fn start(directory: &Path, listener: TcpListener, product: &str) -> Result<Self> {
+    async fn start(
+        directory: &Path,
+        listener: TcpListener,
+        (product, begins_at): (&str, Option<i64>),
+    ) -> Result<Self> {
         let secret = || HEXLOWER.encode(&random::<24>(&SystemChance));
         let (account, connect) = (format!("whsec_{}", secret()), format!("whsec_{}", secret()));
         let endpoint = |path: &str, secret: &str, connect| WebhookEndpoint {
@@ -179,7 +229,10 @@ impl House {
             endpoint("/webhooks/stripe", &account, false),
             endpoint("/webhooks/stripe/connect", &connect, true),
         ];
-        let options = Options { webhook_endpoints: endpoints, ..Options::default() };
+        let mut options = Options { webhook_endpoints: endpoints, ..Options::default() };
+        if let Some(at_ms) = begins_at {
+            options.clock = ClockStart::Stepped { at_ms };
+        }
         let sandbox = Sandbox::start(options).await.context("starting the sandbox")?;
         let outside = Outside {
             stripe_base_url: Some(sandbox.base_url.clone()),

@@ -7,7 +7,8 @@ use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::driver::{As, Driver, number, text};
+use super::cast::{self, Joined};
+use super::driver::{As, Driver, number};
 use super::story::{
     BASE, BASE_UNLOCK, BUDGET, COMMISSION_BPS, CREATOR_CAP, CREATORS, Creator, DAYS, Event,
     LAST_DAY, Pace,
@@ -87,10 +88,9 @@ impl Play<'_> {
 
     async fn fund(&mut self, product: &str) -> Result<()> {
         let driver = self.driver;
-        let brand = As::Brand;
-        let name = json!({ "name": "Fjord Coffee" });
-        driver.api(brand, (Method::PUT, "/me"), Some(name), "brand joins").await?;
-        let settings = json!({ "product_url": product, "api_key": self.shop_key().await? });
+        cast::brand_joins(driver, "Fjord Coffee").await?;
+        let key = cast::shop_key(driver).await?;
+        let settings = json!({ "product_url": product, "api_key": key });
         driver.control(Method::POST, "shop/settings", Some(settings)).await?;
         let terms = json!({
             "currency": "USD",
@@ -104,54 +104,19 @@ impl Play<'_> {
             "creator_cap": CREATOR_CAP,
             "on_exhausted": "record",
         });
-        let campaign = driver.post(brand, "/campaigns", terms, "campaign").await?;
-        self.campaign = text(&campaign, "/id")?;
-        let amount = json!({ "amount": { "amount": BUDGET, "currency": "USD" } });
-        let deposits = self.path("/deposits");
-        let deposit = driver.post(brand, &deposits, amount, "deposit").await?;
-        let session = text(&deposit, "/session")?;
-        let card = json!({ "method": "card", "outcome": "succeed" });
-        let pay = format!("checkout/{session}/pay");
-        driver.control(Method::POST, &pay, Some(card)).await?;
-        driver.wait(2_000).await?;
-        driver.post(brand, &self.path("/launch"), json!({}), "launch").await?;
+        self.campaign = cast::fund(driver, terms).await?;
         Ok(())
     }
 
-    /// A secret is shown once: where the answer that showed it was lost, another key is issued.
-    async fn shop_key(&self) -> Result<String> {
-        for number in 1..100 {
-            let step = format!("key {number} of the shop");
-            let key = self.driver.post(As::Brand, "/api-keys", json!({}), &step).await?;
-            if let Ok(secret) = text(&key, "/secret") {
-                return Ok(secret);
-            }
-        }
-        anyhow::bail!("no key of the shop shows its secret");
-    }
-
     async fn join(&mut self, creator: &'static Creator) -> Result<()> {
-        let (driver, who) = (self.driver, As::Creator(creator.name));
-        let step = |what: &str| format!("{}: {what}", creator.name);
-        let name = json!({ "name": creator.name });
-        driver.api(who, (Method::PUT, "/me"), Some(name), &step("joins")).await?;
-        let enrollments = self.path("/enrollments");
-        let enrolled = driver.post(who, &enrollments, json!({}), &step("enrolls")).await?;
-        let enrollment = text(&enrolled, "/id")?;
+        let (driver, name) = (self.driver, creator.name);
+        let joined = cast::join(driver, &self.campaign, name).await?;
         let (mut link, mut code) = (None, None);
-        if let Some(readable) = creator.code {
-            let path = self.path(&format!("/enrollments/{enrollment}/codes"));
-            let body = json!({ "readable": readable });
-            let made = driver.post(who, &path, body, &step("code")).await?;
-            code = Some(text(&made, "/code")?);
-        } else {
-            let path = self.path(&format!("/enrollments/{enrollment}/links"));
-            let body = json!({ "destination": self.shop });
-            let made = driver.post(who, &path, body, &step("link")).await?;
-            link = Some(text(&made, "/path")?);
+        match creator.code {
+            Some(readable) => code = Some(joined.code(driver, name, readable).await?),
+            None => link = Some(joined.link(driver, name, &self.shop).await?),
         }
-        let recipient = driver.post(who, "/recipient", json!({}), &step("recipient")).await?;
-        let account = text(&recipient, "/account")?;
+        let Joined { enrollment, account, .. } = joined;
         let member = Member { enrollment, link, code, account, orders: 0 };
         self.members.insert(creator.name, member);
         if creator.onboards_on == 0 {
@@ -166,9 +131,7 @@ impl Play<'_> {
 
     async fn onboard(&mut self, name: &str) -> Result<()> {
         let account = self.member(name)?.account.clone();
-        let path = format!("accounts/{account}/onboard");
-        self.driver.control(Method::POST, &path, Some(json!({}))).await?;
-        Ok(())
+        cast::onboard(self.driver, &account).await
     }
 
     async fn day(&mut self, day: i64, events: &[Event]) -> Result<()> {
@@ -220,7 +183,11 @@ impl Play<'_> {
         let external_id = format!("{by}-{}", member.orders);
         let (link, code) = (member.link.clone(), member.code.clone());
         let click = match link {
-            Some(link) => Some(self.driver.click(&link, buyer).await?),
+            Some(link) => {
+                // Every buyer comes from a network of their own.
+                let address = format!("198.{}.{}.7", 18 + buyer / 250, buyer % 250);
+                Some(self.driver.click(&link, &address).await?)
+            }
             None => None,
         };
         let mut basket = json!({ "external_id": external_id, "amount": amount, "currency": "USD" });

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sponsorhub_app::audit::{audit_campaign, strays};
+use sponsorhub_app::what_if::Estimate;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::account::Account;
@@ -269,7 +270,7 @@ impl Trail {
     ///
     /// # Errors
     /// Says which figure is another.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check_story(&self) -> Result<()> {
         for creator in &CREATORS {
             let named = |paid: &&Paid| paid.name.as_deref() == Some(creator.name);
             let paid = self.creators.iter().find(named).map_or(Minor::ZERO, |paid| paid.amount);
@@ -289,6 +290,29 @@ impl Trail {
             amount: self.amount.0,
         };
         ensure!(seen == EXPECTED, "the figures are {seen:?}, not {EXPECTED:?}");
+        self.check_end()
+    }
+
+    /// Compares with what the fold alone makes of the same orders.
+    ///
+    /// # Errors
+    /// Says which figure is another.
+    pub(crate) fn check_replay(&self, expected: &Estimate) -> Result<()> {
+        let paid: Vec<Minor> = self.creators.iter().map(|creator| creator.amount).collect();
+        let earned: Vec<Minor> =
+            expected.creators.iter().map(|share| share.commission + share.base).collect();
+        ensure!(paid == earned, "creators were paid {paid:?}, not {earned:?}");
+        let seen = (self.received, self.accepted, self.reversed, self.amount, self.fees);
+        let orders = expected.orders;
+        let wanted = (orders, orders, expected.reversed, expected.amount, expected.fees);
+        ensure!(seen == wanted, "the figures are {seen:?}, not {wanted:?}");
+        self.check_end()
+    }
+
+    /// Whatever was played.
+    fn check_end(&self) -> Result<()> {
+        let spent = self.provider_fee + self.fees + self.paid + self.refunded;
+        ensure!(self.deposited == spent, "{} came in and {spent} went out", self.deposited);
         ensure!(self.state == "paid_out", "the campaign is {}, not paid_out", self.state);
         ensure!(self.postings_sum.is_zero(), "postings sum to {}", self.postings_sum);
         if let Err(what) = &self.audit {

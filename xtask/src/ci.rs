@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::reference::{self, HISTORIES_CI, ModelArgs};
 use crate::run::{Cargo, Outcome, Row, overall, table, timed};
+use crate::sample_orders::{self, SampleArgs};
 use crate::{attribution_docs, diagrams, ledger_docs, tidy};
 
 /// The seed of the comparison in `ci`; `prove` may take another.
@@ -57,6 +58,9 @@ fn steps<'a>(root: &'a Path, model: &'a ModelArgs) -> Vec<Step<'a>> {
         }),
         here("generated: attribution", "cargo xtask attribution-docs --check".into(), move || {
             attribution_docs::run(root, true)
+        }),
+        here("generated: sample orders", "cargo xtask sample-orders --check".into(), move || {
+            sample_orders::run(root, &SampleArgs::CHECK)
         }),
         here("reference model", "cargo xtask reference".into(), move || {
             reference::compare(root, model, HISTORIES_CI, SEED_CI)

@@ -15,6 +15,7 @@ mod machine;
 mod prove;
 mod reference;
 mod run;
+mod sample_orders;
 mod tidy;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Task {
     Reference(reference::ReferenceArgs),
     /// Runs the store's benches and writes docs/benchmarks.md.
     Bench(bench::BenchArgs),
+    /// Writes examples/sample-orders.csv, or a larger file of its shape.
+    SampleOrders(sample_orders::SampleArgs),
     /// Runs the long versions of the proofs and writes docs/proof.md.
     Prove(prove::ProveArgs),
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::AttributionDocs { check } => attribution_docs::run(&root, check),
         Task::Reference(args) => reference::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
+        Task::SampleOrders(args) => sample_orders::run(&root, &args),
         Task::Prove(args) => prove::run(&root, &args),
     };
     match outcome {

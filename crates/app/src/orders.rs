@@ -99,7 +99,8 @@ pub fn read_orders(file: impl Read) -> Result<Orders, OrdersError> {
         }
         list.push(Order {
             customer: customer.ok_or_else(|| wrong("customer_id", "ends with a number"))?,
-            day: day(&row.ordered_on).ok_or_else(|| wrong("ordered_on", "a date, YYYY-MM-DD"))?,
+            day: day_of_date(&row.ordered_on)
+                .ok_or_else(|| wrong("ordered_on", "a date, YYYY-MM-DD"))?,
             id: row.order_id,
             amount,
             rank: 0,
@@ -119,7 +120,8 @@ fn number_at_end(id: &str) -> Option<u64> {
     id[id.len() - digits..].parse().ok()
 }
 
-fn day(text: &str) -> Option<i64> {
+/// The UTC day of a date, `YYYY-MM-DD`, since 1970; none where it is no date.
+pub fn day_of_date(text: &str) -> Option<i64> {
     let date = Date::parse(text, &Iso8601::DATE).ok()?;
     Some(i64::from(date.to_julian_day()) - EPOCH)
 }

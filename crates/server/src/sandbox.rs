@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use sponsorhub_sandbox::{ClockMode, Options, Sandbox, WebhookEndpoint};
+use sponsorhub_core::time::DAY_MS;
+use sponsorhub_sandbox::{ClockMode, ClockStart, Options, Sandbox, WebhookEndpoint};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -32,8 +33,16 @@ pub(crate) struct Arguments {
     )]
     connect_webhook_secret: String,
     /// Go by the real time instead of one that is moved by `POST /_control/clock`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "starts_on")]
     real_time: bool,
+    /// Begin at noon UTC of this day, YYYY-MM-DD; without it, on a Monday of 2026.
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    starts_on: Option<i64>,
+}
+
+/// Reads a date as days since 1970.
+fn day(text: &str) -> Result<i64> {
+    sponsorhub_app::orders::day_of_date(text).context("a date, YYYY-MM-DD")
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -53,7 +62,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
                 endpoint(product, "/webhooks/stripe/connect", connect, true),
             ]
         });
-        let options = Options { listen: arguments.listen, webhook_endpoints, ..Options::default() };
+        let listen = arguments.listen;
+        let mut options = Options { listen, webhook_endpoints, ..Options::default() };
+        if let Some(day) = arguments.starts_on {
+            options.clock = ClockStart::Stepped { at_ms: day * DAY_MS + DAY_MS / 2 };
+        }
         let running = Sandbox::start(options).await;
         let running = running.with_context(|| format!("listening on {}", arguments.listen))?;
         if arguments.real_time {

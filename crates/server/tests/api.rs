@@ -128,6 +128,21 @@ impl World {
         text(&body["id"])
     }
 
+    /// A campaign whose budget is paid in.
+    async fn paid(&self, who: (&str, &str), terms: &Value) -> String {
+        let (status, body, _) = self.post(who, "/campaigns", terms).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        let campaign = text(&body["id"]);
+        let amount = json!({ "amount": { "amount": terms["budget"], "currency": "USD" } });
+        let path = format!("/campaigns/{campaign}/deposits");
+        let (_, deposit, _) = self.post(who, &path, &amount).await;
+        let session = text(&deposit["session"]);
+        self.sandbox.sandbox.pay(&session, PayBy::Card, Outcome::Succeed).expect("open");
+        self.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        self.pass(2_000).await;
+        campaign
+    }
+
     /// Moves the sandbox's time until the server has done what was due.
     async fn pass(&self, ms: i64) {
         let at = self.sandbox.sandbox.advance_ms(ms).expect("forward");
@@ -315,16 +330,7 @@ async fn a_creator_takes_part_once() {
     let mut terms = world.terms();
     terms["base"] = json!(10_000);
     terms["base_unlock"] = json!({ "conversions": 1 });
-    let (status, body, _) = world.post(BRAND, "/campaigns", &terms).await;
-    assert_eq!(status, StatusCode::CREATED, "{body}");
-    let campaign = text(&body["id"]);
-    let amount = json!({ "amount": { "amount": 100_000, "currency": "USD" } });
-    let path = format!("/campaigns/{campaign}/deposits");
-    let (_, deposit, _) = world.post(BRAND, &path, &amount).await;
-    let session = text(&deposit["session"]);
-    world.sandbox.sandbox.pay(&session, PayBy::Card, Outcome::Succeed).expect("open");
-    world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
-    world.pass(2_000).await;
+    let campaign = world.paid(BRAND, &terms).await;
     let mut tasks = tokio::task::JoinSet::new();
     let together = Arc::new(tokio::sync::Barrier::new(32));
     for number in 0..32 {
@@ -438,5 +444,32 @@ async fn whatever_is_wrong_is_a_problem_that_names_the_field() {
     for query in ["limit=1&limit=2", "foo=1"] {
         let (status, problem) = world.get(BRAND, &format!("/campaigns?{query}")).await;
         assert_eq!((status.as_u16(), code(&problem)), (400, "field_invalid"), "{problem}");
+    }
+}
+
+/// Who is told that something is so can build on it: caches follow before the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_credits_as_soon_as_its_creator_is_told() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let path = format!("/campaigns/{campaign}");
+    let (status, body, _) = world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let browser = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    let browser = browser.expect("a client");
+    for name in ["ada", "ben", "cleo", "dan", "eve", "fay"] {
+        let who = (name, "creator");
+        world.join(who).await;
+        let (_, part, _) = world.post(who, &format!("{path}/enrollments"), &json!({})).await;
+        let links = format!("{path}/enrollments/{}/links", text(&part["id"]));
+        let wanted = json!({ "destination": "https://shop.example/" });
+        let (_, link, _) = world.post(who, &links, &wanted).await;
+        let visit = browser
+            .get(format!("{}{}", world.address, text(&link["path"])))
+            .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Firefox/145.0");
+        let answer = visit.send().await.expect("answers");
+        let location = answer.headers()["location"].to_str().expect("text");
+        assert!(location.contains("sh_click="), "{name}: {location}");
     }
 }

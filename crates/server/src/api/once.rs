@@ -63,6 +63,7 @@ impl Caller {
     ) -> Result<Response, Problem> {
         let Some(key) = self.key()? else {
             let (status, answer) = work(Seed { id: self.fresh(), is_repeat: false }).await?;
+            self.make_known();
             return Ok((status, Json(answer)).into_response());
         };
         let alone = self.shared.under_way.of(&self.subject, &key);
@@ -79,6 +80,7 @@ impl Caller {
             return Ok((status, headers, body).into_response());
         }
         let (status, answer) = work(seed).await?;
+        self.make_known();
         let mut kept = answer.clone();
         hide(&mut kept);
         let end = ApiChange::EndRequest {
@@ -93,6 +95,13 @@ impl Caller {
         })
         .map_err(Fault::from)?;
         Ok((status, Json(answer)).into_response())
+    }
+
+    /// Lets go of what is cached and was changed, so that a link works as soon as its maker is told.
+    fn make_known(&self) {
+        if let Err(error) = tokio::task::block_in_place(|| self.shared.catalog.refresh()) {
+            tracing::error!(%error, "the caches could not be refreshed");
+        }
     }
 
     /// Held by one request of this caller at a time, whatever its idempotency key; none of those is

@@ -6,7 +6,7 @@
 //! To add a proof, add it to [`proofs`].
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -28,6 +28,11 @@ const HISTORIES: u32 = 50_000;
 
 const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --nocapture";
 
+const REPLAY: &str = "test -p sponsorhub --test replay -- --nocapture comes_out what_if_says";
+
+const REPLAY_KILLED: &str =
+    "test -p sponsorhub --test replay twenty_times -- --ignored --nocapture";
+
 const KILLED: &str = "test -p sponsorhub --test serve twenty_times -- --ignored --nocapture";
 
 /// Arguments of `cargo xtask prove`.
@@ -35,6 +40,9 @@ const KILLED: &str = "test -p sponsorhub --test serve twenty_times -- --ignored 
 pub(crate) struct ProveArgs {
     #[command(flatten)]
     model: ModelArgs,
+    /// Past orders for the replay, such as those of the CDNOW data set.
+    #[arg(long, value_name = "FILE")]
+    orders: Option<PathBuf>,
     /// The seed that every proof starts from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -48,7 +56,13 @@ struct Proof {
     command: Result<Cargo, String>,
 }
 
-fn proofs(model: Model, seed: u64) -> Vec<Proof> {
+fn proofs(model: Model, orders: Option<&Path>, seed: u64) -> Vec<Proof> {
+    let replay = orders.map(|orders| {
+        let shown = orders.file_name().map(|name| name.to_string_lossy().into_owned());
+        let (path, shown) = (orders.display().to_string(), shown.unwrap_or_default());
+        Cargo::new(REPLAY).env_shown_as("SPONSORHUB_ORDERS", &path, &shown)
+    });
+    let replay = replay.ok_or("no file of orders was given: --orders FILE".to_owned());
     let comparison = match model {
         Model::At(folder) => Ok(comparison(&folder, HISTORIES, seed)),
         Model::Absent(reason) => Err(reason),
@@ -88,6 +102,18 @@ fn proofs(model: Model, seed: u64) -> Vec<Proof> {
                     answer told, and the audit passes.",
             command: Ok(Cargo::new(KILLED)),
         },
+        Proof {
+            name: "Real orders replayed",
+            shows: "Over HTTP, without a ledger, and by a script that knows the file alone: \
+                    orders, amounts, reversals, commission of each creator, fees and refund are the \
+                    same to the cent, and the campaign ends paid out with a passing audit.",
+            command: replay,
+        },
+        Proof {
+            name: "A server killed twenty times during replays",
+            shows: "The same figures each time, and no payout is transferred twice.",
+            command: Ok(Cargo::new(REPLAY_KILLED)),
+        },
     ]
 }
 
@@ -102,7 +128,10 @@ struct Proved {
 pub(crate) fn run(root: &Path, args: &ProveArgs) -> Result<Outcome> {
     let model = args.model.locate(root)?;
     let mut proved = Vec::new();
-    for proof in proofs(model, args.seed) {
+    // Tests run elsewhere than this command.
+    let orders = args.orders.as_ref().map(|path| path.canonicalize()).transpose();
+    let orders = orders.context("--orders")?;
+    for proof in proofs(model, orders.as_deref(), args.seed) {
         println!("\n══ {}\n", proof.name);
         proved.push(prove(proof, root)?);
     }
@@ -218,7 +247,7 @@ mod tests {
     #[test]
     fn the_long_runs_are_longer_than_the_short_ones() {
         let model = Model::At("/m".into());
-        let lines: Vec<_> = proofs(model, 1)
+        let lines: Vec<_> = proofs(model, None, 1)
             .into_iter()
             .filter_map(|proof| Some(proof.command.ok()?.line()))
             .collect();

@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, args: &SampleArgs) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// SplitMix64: the same numbers on every machine and for all time.
+/// `SplitMix64`: the same numbers on every machine and for all time.
 struct Numbers(u64);
 
 impl Numbers {

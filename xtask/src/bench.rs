@@ -12,10 +12,14 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::by_hand::kept;
 use crate::machine::Machine;
 use crate::run::{Cargo, Outcome, write_or_check};
 
 const PATH: &str = "docs/benchmarks.md";
+
+/// Everything from this line on is kept.
+const MARKER: &str = "<!-- From here on written by hand; `cargo xtask bench` keeps it. -->";
 
 /// Built like everything else: with the dev profile, which is optimised.
 const COMMANDS: [&str; 3] = [
@@ -94,7 +98,9 @@ pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<Outcome> {
         report.machine.extend(part.machine);
         report.rows.extend(part.rows);
     }
-    let text = render(&report, &Machine::here(root));
+    let before = std::fs::read_to_string(root.join(PATH)).unwrap_or_default();
+    let by_hand = kept(&before, MARKER, "## Where the time goes\n\nNothing recorded yet.");
+    let text = format!("{}\n{by_hand}", render(&report, &Machine::here(root)));
     write_or_check(root, PATH, &text, false, "bench")?;
     Ok(judge(&report, args.report_only))
 }

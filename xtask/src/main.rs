@@ -8,6 +8,7 @@
 
 mod attribution_docs;
 mod bench;
+mod by_hand;
 mod ci;
 mod diagrams;
 mod ledger_docs;

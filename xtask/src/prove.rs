@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::by_hand::kept;
 use crate::machine::Machine;
 use crate::reference::{Model, ModelArgs, comparison};
 use crate::run::{Cargo, Outcome, Row, overall, table, tests_passed, timed};
@@ -199,10 +200,7 @@ fn section(text: &mut String, number: usize, proved: &Proved) -> std::fmt::Resul
 
 /// The part of the old document that is kept, or the beginning of one.
 fn by_hand(before: &str) -> String {
-    match before.find(MARKER) {
-        Some(at) => before[at..].to_owned(),
-        None => format!("{MARKER}\n\n## What the runs found\n\nNothing recorded yet.\n"),
-    }
+    kept(before, MARKER, "## What the runs found\n\nNothing recorded yet.")
 }
 
 #[cfg(test)]

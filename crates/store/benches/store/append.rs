@@ -144,19 +144,33 @@ pub(crate) fn at_batches(report: &mut Report) {
     }
 }
 
-/// The rate at two million entries against that at two hundred thousand. Returns the larger.
+/// The rate of a large ledger against that of one of a tenth, at two sizes, and what an entry takes on
+/// disk. Returns the largest.
 pub(crate) fn growth(report: &mut Report) -> TempDir {
     let (mut small, mut large) = (Grown::new(8_192), Grown::new(8_192));
-    small.grow_to(200_000);
-    large.grow_to(2_000_000);
-    let (mut at_small, mut at_large) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        let lots = small.render(65_536, 8_192, false);
-        at_small.push(small.append(lots));
-        let lots = large.render(65_536, 8_192, false);
-        at_large.push(large.append(lots));
+    for (few, many, names) in [
+        (200_000, 2_000_000, ("200,000", "2,000,000")),
+        (500_000, 5_000_000, ("500,000", "5,000,000")),
+    ] {
+        small.grow_to(few);
+        large.grow_to(many);
+        let (mut at_small, mut at_large) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let lots = small.render(65_536, 8_192, false);
+            at_small.push(small.append(lots));
+            let lots = large.render(65_536, 8_192, false);
+            at_large.push(large.append(lots));
+        }
+        let yardstick = format!("at {} entries", names.0);
+        let yardstick = Some((yardstick.as_str(), &at_small[..]));
+        let name = format!("append at {} entries", names.1);
+        report.row(&name, &at_large, yardstick, Target::Ratio(0.8));
     }
-    let yardstick = ("at 200,000 entries", &at_small[..]);
-    report.row("append at 2,000,000 entries", &at_large, Some(yardstick), Target::Ratio(0.8));
+    let bytes = std::fs::metadata(large.directory.path().join("sponsorhub.db"));
+    let kib = u32::try_from(bytes.expect("a database").len() / 1_024).expect("less than 4 TiB");
+    let entries = u32::try_from(large.events).expect("millions");
+    let each = f64::from(kib) * 1_024.0 / f64::from(entries);
+    let name = "disk, everything that an entry takes in the database";
+    report.at_most((name, "bytes/entry"), &[each], f64::INFINITY, None);
     large.directory
 }

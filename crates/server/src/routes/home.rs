@@ -14,6 +14,7 @@ use sponsorhub_core::money::Minor;
 
 use crate::problem::Problem;
 use crate::shared::Shared;
+use crate::words::money;
 
 /// Campaigns that are shown.
 const CAMPAIGNS_MAX: usize = 20;
@@ -87,8 +88,8 @@ fn campaign(
     state: &Campaign,
     name: Name<'_>,
 ) -> std::fmt::Result {
-    let currency = state.terms().currency.code();
-    let cell = |amount: Minor| format!("<td class=\"n\">{} {currency}</td>", decimal(amount));
+    let currency = state.terms().currency;
+    let cell = |amount: Minor| format!("<td class=\"n\">{}</td>", money(amount, currency));
     writeln!(body, "<h2>{id} <span class=\"state\">{}</span></h2>", state.state().name())?;
     writeln!(body, "<p>{} entries in its ledger.</p>", state.head())?;
     writeln!(body, "<h3>Where the money went</h3>\n<div class=\"wide\"><table>")?;
@@ -118,12 +119,6 @@ fn campaign(
         }
     }
     writeln!(body, "</table></div>")
-}
-
-/// With two decimals, as all currencies of the allow-list have.
-fn decimal(amount: Minor) -> String {
-    let (sign, cents) = (if amount.is_negative() { "-" } else { "" }, amount.0.unsigned_abs());
-    format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
 fn escape(text: &str) -> String {

@@ -166,3 +166,51 @@ async fn answer(
     request.extensions_mut().insert(crate::api::Peer(peer));
     routes.router.oneshot(request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// What comes back on a connection; nothing where it was closed.
+    async fn ask(stream: &mut TcpStream) -> usize {
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut answer = [0; 64];
+        match asked {
+            Ok(()) => stream.read(&mut answer).await.unwrap_or(0),
+            Err(_) => 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_with_too_many_connections_gets_no_more_and_others_keep_theirs() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let first = Arc::new(|_: &Parts, _| Some(Response::default()));
+        let routes = Routes { first, router: Router::new() };
+        let connections = Connections { most_of_address: 2, ..Connections::default() };
+        let addresses = Addresses::new(connections.most_of_address, &[]);
+        let server = serve(listener, routes, (connections, addresses), std::future::pending());
+        let client = async {
+            let connect = || async { TcpStream::connect(address).await.expect("connects") };
+            let (mut one, mut two) = (connect().await, connect().await);
+            assert!(ask(&mut one).await > 0 && ask(&mut two).await > 0);
+            assert_eq!(ask(&mut connect().await).await, 0, "the third is closed");
+            assert!(ask(&mut one).await > 0, "the first goes on");
+            drop(two);
+            for _ in 0..1_000 {
+                if ask(&mut connect().await).await > 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            panic!("a place that was given back is not given out");
+        };
+        tokio::select! {
+            () = server => panic!("nobody asked it to stop"),
+            () = client => {}
+        }
+    }
+}

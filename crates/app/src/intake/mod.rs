@@ -106,6 +106,8 @@ pub struct Submitted {
 #[derive(Debug)]
 pub struct Pending {
     pub(crate) campaign: CampaignId,
+    /// The order's external id: of a conversion its own, of a reversal that of what it takes back.
+    pub(crate) order: String,
     pub(crate) key: CompositeKey,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) verdict: Verdict,
@@ -117,6 +119,11 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// The external id of the order that it is about.
+    pub fn order(&self) -> &str {
+        &self.order
+    }
+
     /// In whose ledger it is to be.
     pub fn campaign(&self) -> CampaignId {
         self.campaign

@@ -149,6 +149,7 @@ impl Intaker {
         let network = artifact.network;
         let pending = Pending {
             campaign,
+            order: id.clone(),
             key: taken.key,
             fingerprint: taken.fingerprint,
             verdict,

@@ -51,6 +51,7 @@ impl Intaker {
             let forms = Forms { first: intake.rendered().clone(), used_up: None };
             let pending = Pending {
                 campaign: id,
+                order: external_id.clone(),
                 key,
                 fingerprint,
                 verdict: verdict_of(&entry.body),

@@ -92,6 +92,7 @@ impl Intaker {
         let forms = Forms { first: intake.rendered().clone(), used_up: None };
         let pending = Pending {
             campaign,
+            order: reverses.clone(),
             key,
             fingerprint,
             verdict: Verdict::Reversed,

@@ -1,10 +1,10 @@
 //! `POST /v/batch`: one report a line, one result a line in the same order, not atomic.
 //!
 //! A line that is refused says so and the others go on. Reports are handed to the writer in as few
-//! lots as their order allows: a reversal waits until the lines before it are in the ledger, since
-//! it may take one of them back.
+//! lots as their order allows: a reversal waits until the lines before it that are about the same
+//! order are in the ledger, since it takes back what they brought or what they left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use axum::body::Body;
@@ -12,7 +12,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 use sponsorhub_app::intake::{IntakeError, Pending, Ready, Reporter, Submitted};
 use sponsorhub_app::velocity::OnTheWay;
@@ -50,6 +49,8 @@ struct Batch<'a> {
     events: Vec<Intake>,
     pending: Vec<Pending>,
     on_the_way: OnTheWay,
+    /// Orders that events of this lot are about.
+    orders: HashSet<String>,
     /// Where the lot under way begins.
     first: usize,
     /// The newest outcome of each campaign, for the checkpoint.
@@ -69,13 +70,16 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
         events: Vec::with_capacity(lines.len()),
         pending: Vec::with_capacity(lines.len()),
         on_the_way: OnTheWay::default(),
+        orders: HashSet::new(),
         first: 0,
         newest: BTreeMap::new(),
     };
     let now = shared.clock.now();
     for line in lines {
         if looks_like_reversal(line) {
-            batch.hand_in().await?;
+            if reversed_order(line).is_some_and(|order| batch.orders.contains(&order)) {
+                batch.hand_in().await?;
+            }
             // It reads the ledger.
             tokio::task::block_in_place(|| batch.take(line, now));
         } else {
@@ -96,17 +100,20 @@ fn split(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Problem> {
     Ok(lines)
 }
 
-/// Whether a line must wait for those before it. One that only looks so costs a commit.
+/// Whether a line may be a reversal, which reads the ledger. One that only looks so costs little.
 pub(super) fn looks_like_reversal(line: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Names {
-        reverses: Option<IgnoredAny>,
-    }
     let is_spelled = |letters: &[u8]| line.windows(letters.len()).any(|found| found == letters);
     // JSON may spell a letter as its number; then only a parser knows the names.
-    is_spelled(b"\"reverses\"")
-        || (is_spelled(b"\\u")
-            && serde_json::from_slice(line).is_ok_and(|names: Names| names.reverses.is_some()))
+    is_spelled(b"\"reverses\"") || (is_spelled(b"\\u") && reversed_order(line).is_some())
+}
+
+/// The order that a line takes back, by the id under which it was reported.
+fn reversed_order(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Names {
+        reverses: Option<String>,
+    }
+    serde_json::from_slice::<Names>(line).ok()?.reverses
 }
 
 impl Batch<'_> {
@@ -116,6 +123,7 @@ impl Batch<'_> {
             Ok(Ready::Submit(submitted)) => {
                 let Submitted { intake, pending } = *submitted;
                 self.lines.push(Line::Waiting(self.events.len()));
+                self.orders.insert(pending.order().to_owned());
                 self.events.push(intake);
                 self.pending.push(pending);
             }
@@ -165,6 +173,7 @@ impl Batch<'_> {
         }
         self.first = self.lines.len();
         self.on_the_way.clear();
+        self.orders.clear();
         for (outcome, pending) in outcomes.into_iter().zip(&pending) {
             let Some(outcome) = outcome else { continue };
             let slot = self.newest.entry(pending.campaign()).or_default();

@@ -197,6 +197,43 @@ fn a_reversal_is_known_however_its_letters_are_spelled() {
 }
 
 #[test]
+fn reversals_of_different_orders_share_a_commit() {
+    let world = World::new();
+    let mut client = world.client();
+    let ids: Vec<String> = (0..400).map(|number| format!("o-{number}")).collect();
+    let orders: Vec<_> = ids.iter().map(|id| order(&world.made.codes[0], id).to_string()).collect();
+    let back = |id: &String| {
+        let reversal = json!({
+            "source": "shop", "external_id": format!("{id}-back"), "type": "reversal",
+            "reverses": id, "occurred_at": time(0),
+        });
+        reversal.to_string()
+    };
+    let reversals: Vec<_> = ids.iter().map(back).collect();
+    told(&send(&mut client, &orders));
+    let commits = |client: &mut Client| {
+        let figures = client.send("GET", "/metrics", &[], b"").expect("answered").text();
+        let line = figures.lines().find(|line| line.starts_with("sponsorhub_commit_entries_count"));
+        line.and_then(|line| line.split(' ').nth(1)?.parse::<u32>().ok()).expect("a count")
+    };
+    let before = commits(&mut client);
+    let all = told(&send(&mut client, &reversals));
+    assert!(all[..400].iter().all(|line| line["result"] == "reversed"), "{all:?}");
+    let made = commits(&mut client) - before;
+    assert!(made <= 3, "{made} commits");
+    // Order and reversal in one batch, one after the other.
+    let pairs: Vec<_> = (0..3)
+        .flat_map(|number| {
+            let id = format!("pair-{number}");
+            [order(&world.made.codes[0], &id).to_string(), back(&id)]
+        })
+        .collect();
+    let all = told(&send(&mut client, &pairs));
+    let results: Vec<_> = all[..6].iter().map(|line| line["result"].as_str()).collect();
+    assert_eq!(results, [Some("accepted"), Some("reversed")].repeat(3), "{all:?}");
+}
+
+#[test]
 fn a_corrupt_ledger_costs_the_lines_of_others_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().to_owned();

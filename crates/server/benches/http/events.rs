@@ -101,12 +101,12 @@ impl Events {
     }
 
     /// A script that sends many reports a request.
-    pub(crate) fn batches(&mut self, directory: &Path, lines: u32) -> PathBuf {
+    pub(crate) fn batches(&mut self, directory: &Path, lines: u32, is_stored: bool) -> PathBuf {
         const REQUESTS: u32 = 240;
         for request in 0..REQUESTS {
             let mut text = String::new();
             for _ in 0..lines {
-                self.report(true, &mut text);
+                self.report(is_stored, &mut text);
                 text.push('\n');
             }
             let path = directory.join(format!("batch-{request}.ndjson"));
@@ -118,7 +118,7 @@ impl Events {
              local file = io.open('{}/batch-' .. i .. '.ndjson')\n\
              local body = file:read('*a'); file:close()\n\
              return wrk.format(nil, nil, nil, body) end\n",
-            self.key(true),
+            self.key(is_stored),
             directory.display()
         );
         let script = directory.join("batches.lua");

@@ -14,6 +14,8 @@ mod report;
 
 mod events;
 
+mod growth;
+
 mod machine;
 
 mod plain;
@@ -107,7 +109,7 @@ fn batches(
     const LINES: u32 = 5_000;
     let (mut runs, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let lua = source.batches(directory, LINES);
+        let lua = source.batches(directory, LINES, true);
         let run = wrk(&server.url("/v/batch"), 4, SECONDS, Some(&lua));
         runs.push(run.rate * f64::from(LINES));
         let data_entries = plain::entries(data, source.campaign(), 262_144);
@@ -147,5 +149,9 @@ fn main() {
     // 128 MiB and the page caches: 64 MiB of the writer's and what readers and clicks have.
     let memory = "resident memory after all of the above, page caches of 64 MiB included";
     report.at_most((memory, "MiB"), &[server.resident_mib()], 192.0, None);
+    drop((server, without));
+    if asked("growth") {
+        growth::measure(&mut report, directory.path());
+    }
     report.print();
 }

@@ -16,6 +16,7 @@ use sponsorhub_core::hold::HoldDecision;
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::campaign::StateCause;
+use sponsorhub_core::money::INTEGER_MAX;
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::plus_days;
 use sponsorhub_store::registry::{Maker, PromoCode, Wrapped};
@@ -82,6 +83,10 @@ pub fn create(
 ) -> Result<(), CampaignError> {
     for host in &terms.destination_hosts {
         host.parse::<AllowedHost>().map_err(|error| field("destination_hosts", &error))?;
+    }
+    if terms.ends_at > INTEGER_MAX {
+        let fix = "milliseconds since 1970, at most 2^53 - 1".to_owned();
+        return Err(CampaignError::Field { field: "ends_at", fix });
     }
     let mode = keys.set.mode();
     let opening = Opening { id, brand, mode };
@@ -218,6 +223,13 @@ pub fn make_link(
     let hosts = hosts.map_err(|error| field("destination_hosts", &error))?;
     let destination = Destination::try_new(url, &hosts, mode);
     let destination = destination.map_err(|error| field("destination", &error))?.to_string();
+    if let Some(slug) = &slug {
+        // Before there is a link that nobody was told of.
+        let taken = desk.registry(|registry| registry.slug(slug.as_str()))?;
+        if taken.is_some() {
+            return Err(CampaignError::Rule(Rule::SlugUnique));
+        }
+    }
     let issue = Change::IssueLink { campaign, enrollment, destination, maker, at: now };
     let Recorded::Link { number } = record(desk, issue, None)? else {
         return Err(StoreError::Corrupt("a link has no number".to_owned()).into());

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::DepositStatus;
 use sponsorhub_store::registry::{Endpoint, ProviderChange};
@@ -278,7 +279,9 @@ fn is_at_rest(state: &Campaign, now: i64) -> bool {
     let is_over = matches!(state.state(), State::PaidOut | State::Cancelled);
     is_over
         && !state.in_flight().is_positive()
-        && !(state.is_refundable(now) && state.free().is_positive())
+        // What the fold calls free does not count money that came after its last run, and there is no
+        // other run in a campaign that is over.
+        && !(state.is_refundable(now) && state.balance(Account::CampaignFunds).is_positive())
         && state.enrollments().iter().all(|enrollment| enrollment.unclaimed_left.is_zero())
         && state.deposits().values().all(|deposit| {
             deposit.status == DepositStatus::Failed || deposit.is_advance || deposit.settled

@@ -327,6 +327,7 @@ pub(super) async fn place_hold(
             async |seed| {
                 let now = caller.shared.clock.now();
                 tokio::task::block_in_place(|| {
+                    may_hold(&caller, (campaign, conversion), deadline, now)?;
                     let place = (conversion, why.as_str(), deadline);
                     let placed = campaigns::place_hold(&caller.shared.desk, campaign, place, now);
                     forgive(&seed, placed)?;
@@ -335,6 +336,29 @@ pub(super) async fn place_hold(
             },
         )
         .await
+}
+
+/// A brand doubts a conversion once: by doubt after doubt it could put a payout off for as long as it
+/// likes. An operator may look again.
+fn may_hold(
+    caller: &Caller,
+    (campaign, conversion): (CampaignId, Seq),
+    deadline: Option<i64>,
+    now: i64,
+) -> Result<(), Problem> {
+    if deadline.is_some_and(|deadline| deadline <= now) {
+        let fix = "a time to come, milliseconds since 1970".to_owned();
+        return Err(Fault::Field("deadline", fix).into());
+    }
+    let looked = caller
+        .shared
+        .desk
+        .look(campaign, |state| state.holds().get(&conversion).is_some_and(|hold| !hold.open));
+    if looked.map_err(Fault::from)? && caller.role == Role::Brand {
+        let detail = "it was held before and that was settled; ask the operator to look again";
+        return Err(Problem::new(StatusCode::CONFLICT, "held_before", detail));
+    }
+    Ok(())
 }
 
 /// A repetition whose first try came through is no error.

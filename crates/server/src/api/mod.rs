@@ -33,8 +33,8 @@ use crate::shared::Shared;
 pub(crate) use caller::Peer;
 pub(crate) use once::UnderWay;
 
-/// Largest body, bytes.
-pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+/// Largest body, bytes: with room to spare in an entry, which has at most 64 KiB.
+pub(super) const BODY_BYTES_MAX: usize = 32 << 10;
 
 /// All routes of the API.
 pub(crate) fn router() -> Router<Shared> {

@@ -4,8 +4,8 @@
 //! that is repeated after a crash finds what its first try made. Only success is kept as an answer;
 //! what was refused may be possible later.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -42,14 +42,33 @@ pub(super) type Alone = Arc<tokio::sync::Mutex<()>>;
 
 /// Requests under way, so that a repetition waits for the first.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<Asked, Alone>>);
+pub(crate) struct UnderWay {
+    alone: Mutex<HashMap<Asked, Alone>>,
+    /// Whose last try was refused, so that nothing of it can have come through.
+    refused: Mutex<HashSet<Asked>>,
+}
+
+/// Refused requests that are remembered.
+const REFUSED_MAX: usize = 100_000;
 
 impl UnderWay {
     fn of(&self, subject: &str, key: &str) -> Alone {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody waits for what only this map knows.
         all.retain(|_, one| Arc::strong_count(one) > 1);
         Arc::clone(all.entry((subject.to_owned(), key.to_owned())).or_default())
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashSet<Asked>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_refused(&self, asked: Asked) {
+        let mut refused = self.refused();
+        if refused.len() >= REFUSED_MAX {
+            refused.clear();
+        }
+        refused.insert(asked);
     }
 }
 
@@ -79,7 +98,17 @@ impl Caller {
             ];
             return Ok((status, headers, body).into_response());
         }
-        let (status, answer) = work(seed).await?;
+        let asked = (self.subject.clone(), key.clone());
+        let (status, answer) = match work(seed).await {
+            Ok(done) => done,
+            Err(problem) => {
+                if problem.status().is_client_error() {
+                    self.shared.under_way.note_refused(asked);
+                }
+                return Err(problem);
+            }
+        };
+        self.shared.under_way.refused().remove(&asked);
         self.make_known();
         let mut kept = answer.clone();
         hide(&mut kept);
@@ -147,7 +176,9 @@ impl Caller {
                 let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
                 return Err(problem.about("idempotency-key"));
             }
-            Ok((Seed { id: known.seed, is_repeat: true }, known.answer))
+            let asked = (self.subject.clone(), key.to_owned());
+            let is_repeat = !self.shared.under_way.refused().contains(&asked);
+            Ok((Seed { id: known.seed, is_repeat }, known.answer))
         })
     }
 }

@@ -153,7 +153,9 @@ fn a_key_that_has_expired_or_may_do_nothing_reports_nothing() {
     let issue = |scopes: &[&str], expires_at| {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let wanted = Wanted { brand: made.brand, scopes, needs_signature: false, expires_at };
-        let issued = api_keys::issue(&store, &Keys::new(&keyring), &FixtureChance, wanted, now());
+        // Issued yesterday, when all of them were still to be valid.
+        let at = now() - 86_400_000;
+        let issued = api_keys::issue(&store, &Keys::new(&keyring), &FixtureChance, wanted, at);
         issued.expect("issued").api_key
     };
     let soon = now() + 3_000;

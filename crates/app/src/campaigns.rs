@@ -24,6 +24,7 @@ use sponsorhub_store::{Change, Recorded, Rule, StoreError};
 
 use crate::catalog::Keys;
 use crate::desk::{CommandError, Desk};
+use crate::fees::{Fees, FeesError};
 use crate::ports::random;
 
 /// Why a use case did nothing, or not all.
@@ -78,9 +79,10 @@ pub fn create(
     desk: &Desk,
     keys: &Keys,
     (id, brand): (CampaignId, BrandId),
-    terms: Terms,
+    (terms, fees): (Terms, Fees),
     now: i64,
 ) -> Result<(), CampaignError> {
+    fees.check(&terms).map_err(|FeesError { field, fix }| CampaignError::Field { field, fix })?;
     for host in &terms.destination_hosts {
         host.parse::<AllowedHost>().map_err(|error| field("destination_hosts", &error))?;
     }
@@ -205,6 +207,25 @@ pub struct MadeLink {
     pub token: String,
 }
 
+/// Refuses new links and codes for whoever has left: they would credit nobody.
+fn takes_part(
+    desk: &Desk,
+    campaign: CampaignId,
+    enrollment: EnrollmentId,
+) -> Result<(), CampaignError> {
+    let has_ended = desk.look(campaign, |state| {
+        let no = state.enrollment_no(enrollment);
+        no.is_none_or(|no| state.enrollment(no).ended_at.is_some())
+    })?;
+    if has_ended {
+        return Err(Refusal::Enrollment(
+            "has ended, so that a new link or code would earn nothing",
+        )
+        .into());
+    }
+    Ok(())
+}
+
 /// Makes a link of a creator to a page of the brand.
 ///
 /// # Errors
@@ -216,6 +237,7 @@ pub fn make_link(
     (url, slug, maker): (&str, Option<&str>, Option<Maker>),
     now: i64,
 ) -> Result<MadeLink, CampaignError> {
+    takes_part(desk, campaign, enrollment)?;
     let slug = slug.map(str::parse::<Slug>).transpose().map_err(|error| field("slug", &error))?;
     let (hosts, mode) =
         desk.look(campaign, |state| (state.terms().destination_hosts.clone(), state.mode()))?;
@@ -253,6 +275,7 @@ pub fn make_code(
     readable: &str,
     now: i64,
 ) -> Result<String, CampaignError> {
+    takes_part(desk, campaign, enrollment)?;
     let brand = desk.look(campaign, sponsorhub_core::ledger::folded::Campaign::brand)?;
     let owner = CodeOwner { brand, campaign, enrollment };
     let code = promo_code::issue(&keys.set, owner, readable);

@@ -3,6 +3,8 @@
 //! Nothing that an event says is believed: it only tells which payment to read again. What is read
 //! passes through [`check_deposit`], the only maker of what confirms a deposit (INV-9).
 
+mod cases;
+
 use sponsorhub_core::deposit::{ObservedDeposit, check_deposit, provider_fee_reserve};
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
@@ -94,7 +96,7 @@ pub async fn open(
         let fix = "1 to 10^11 minor units";
         return Err(Refusal::Field { field: "amount.amount", fix }.into());
     }
-    let (total, next, guard) = desk.look(campaign, |state| {
+    let (total, guard) = desk.look(campaign, |state| {
         let total = budget_part + provider_fee_reserve(state, budget_part);
         // On a copy that is thrown away: no page is opened that the ledger would not expect.
         let mut draft = Draft::on(state, now);
@@ -104,12 +106,12 @@ pub async fn open(
             let fix = "the campaign's currency";
             Err(Refusal::Field { field: "amount.currency", fix })
         };
-        (total, state.head() + 1, guard)
+        (total, guard)
     })?;
     guard?;
+    // Nothing in it changes from one try to the next: the provider takes its key for these words only.
     let order = CheckoutOrder {
         campaign,
-        deposit: next,
         amount: total,
         currency: wanted.currency,
         title: wanted.title.to_owned(),
@@ -199,6 +201,7 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
                 Err(differs) => return Ok(Booked::Review(format!("deposit {seq}: {differs}"))),
             }
             settle(draft, seq, payment)?;
+            cases::book(draft, seq, payment)?;
             Ok(Booked::Funds(seq))
         }
         DepositStatus::Expected if payment.is_failed => {
@@ -209,15 +212,10 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
             Ok(Booked::Review(format!("deposit {seq} was paid after it had failed")))
         }
         DepositStatus::Confirmed => {
-            if payment.disputed.is_positive() {
-                return Ok(Booked::Review(format!("deposit {seq} is disputed")));
-            }
-            if payment.refunded > known.refunded {
-                return Ok(Booked::Review(format!("deposit {seq} was refunded by somebody else")));
-            }
             let settles = !known.settled && payment.fee.is_some();
             settle(draft, seq, payment)?;
-            Ok(if settles { Booked::Funds(seq) } else { Booked::Nothing })
+            let is_moved = cases::book(draft, seq, payment)?;
+            Ok(if settles || is_moved { Booked::Funds(seq) } else { Booked::Nothing })
         }
         DepositStatus::Expected | DepositStatus::Failed => Ok(Booked::Nothing),
     }

@@ -119,7 +119,8 @@ async fn deal_with(
     if let (true, Some(session)) = (is_about_money_in(event), &event.object) {
         return deposits::observe(desk, provider, PaymentOf::Session(session), now).await;
     }
-    let is_payment = ["payment_intent.", "charge."].iter().any(|start| kind.starts_with(start));
+    let is_payment =
+        ["payment_intent.", "charge.", "refund."].iter().any(|start| kind.starts_with(start));
     if let (true, Some(payment)) = (is_payment, &event.payment) {
         return deposits::observe(desk, provider, PaymentOf::Payment(payment), now).await;
     }

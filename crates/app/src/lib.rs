@@ -30,6 +30,7 @@ pub mod deposits;
 
 pub mod recipients;
 
+pub mod fees;
 pub mod inbox;
 
 pub mod workers;

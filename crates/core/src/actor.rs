@@ -123,8 +123,8 @@ actions! {
     ReadPayouts = "read_payouts": Brand, Creator, Admin;
     /// See statements; everyone their own.
     ReadStatements = "read_statements": Brand, Creator, Admin;
-    /// Make and revoke a brand's API keys.
-    ManageKeys = "manage_keys": Brand, Admin;
+    /// Make and revoke one's API keys. An operator does it for a brand by `sponsorhub keys`.
+    ManageKeys = "manage_keys": Brand;
     /// See and steer the installation: workers, reviews, adjustments.
     Operate = "operate": Admin;
 }
@@ -156,8 +156,7 @@ mod tests {
         (
             Role::Admin,
             "pause_campaign complete_campaign end_enrollment place_hold release_hold uphold_hold \
-             read_campaign read_ledger read_balances read_payouts read_statements manage_keys \
-             operate",
+             read_campaign read_ledger read_balances read_payouts read_statements operate",
         ),
     ];
 

@@ -11,6 +11,7 @@ use crate::ledger::event::payout::{PayoutCancelled, PayoutPlanned, PayoutSource}
 use crate::ledger::folded::Campaign;
 use crate::ledger::records::Deposit;
 use crate::ledger::state::DisbursementState;
+use crate::ledger::unit::Unit;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need};
 use crate::time::day_of;
@@ -23,6 +24,18 @@ impl Campaign {
     /// What of an enrollment's earnings a payout planned on `day` could draw.
     pub fn payable_on(&self, no: EnrollmentNo, day: i64) -> Minor {
         self.ripe(no, day).map(|(_, amount)| amount).sum()
+    }
+
+    /// What holds keep of an enrollment's earnings. The account `held` has the platform's fee beside it.
+    pub fn held_of(&self, no: EnrollmentNo) -> Minor {
+        let held = self.units_of(no).filter(|unit| unit.held);
+        held.map(Unit::unplanned).sum()
+    }
+
+    /// The base that is reserved for an enrollment and not earned yet, without the platform's fee.
+    pub fn base_waiting(&self, no: EnrollmentNo) -> Minor {
+        let enrollment = self.enrollment(no);
+        if enrollment.base_left.is_positive() { enrollment.base } else { Minor::ZERO }
     }
 
     /// Whether the enrollment was paid within the last `every` days, today not counted.

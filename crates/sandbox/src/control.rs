@@ -7,6 +7,8 @@
 //! | `POST /_control/clock` | `{advance_ms}` or `{set_ms}`, and `{mode: "stepped" or "real"}` |
 //! | `POST /_control/checkout/{id}/pay` | `{method: "card" or "delayed", outcome: "succeed" or "fail"}` |
 //! | `POST /_control/checkout/{id}/settle` | decides a delayed payment: `{outcome?}` |
+//! | `POST /_control/checkout/{id}/dispute` | the payer's bank takes the money away: `{amount?}` |
+//! | `POST /_control/disputes/{id}/close` | the bank decides: `{is_won}` |
 //! | `POST /_control/accounts/{id}/onboard` | `{transfers?, payouts_enabled?, details_submitted?}` |
 //! | `POST /_control/webhook_endpoints` | `{url, secret?, connect?, enabled_events?}`: `{id, secret}` |
 //! | `GET /_control/deliveries?wait_ms=` | `{is_quiet, deliveries}`, once they are quiet |
@@ -42,6 +44,8 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/_control/clock", get(clock).post(move_clock))
         .route("/_control/checkout/{id}/pay", post(pay))
         .route("/_control/checkout/{id}/settle", post(settle))
+        .route("/_control/checkout/{id}/dispute", post(dispute))
+        .route("/_control/disputes/{id}/close", post(close_dispute))
         .route("/_control/accounts/{id}/onboard", post(onboard))
         .route("/_control/webhook_endpoints", post(register))
         .route("/_control/deliveries", get(deliveries))
@@ -143,6 +147,43 @@ async fn settle(
 ) -> Answer {
     let Json(Settle { outcome }) = body?;
     sandbox.settle(&id, outcome)?;
+    Ok(session(&sandbox, &id))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disputed {
+    amount: Option<i64>,
+}
+
+async fn dispute(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    body: Body<Disputed>,
+) -> Answer {
+    let Json(Disputed { amount }) = body?;
+    if amount.is_some_and(|amount| amount <= 0) {
+        return Err(No(StatusCode::BAD_REQUEST, "amount: more than 0".to_owned()));
+    }
+    let dispute = sandbox.dispute(&id, amount).ok_or_else(|| unknown("paid session"))?;
+    Ok(session(&sandbox, &dispute))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decided {
+    is_won: bool,
+}
+
+async fn close_dispute(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    body: Body<Decided>,
+) -> Answer {
+    let Json(Decided { is_won }) = body?;
+    if !sandbox.close_dispute(&id, is_won) {
+        return Err(unknown("open dispute"));
+    }
     Ok(session(&sandbox, &id))
 }
 

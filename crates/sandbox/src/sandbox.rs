@@ -253,6 +253,17 @@ impl Sandbox {
         self.with(|_| settled)
     }
 
+    /// The payer's bank takes the money of a paid session away, all of it or an amount; returns the
+    /// dispute's id, or none where nothing was paid.
+    pub fn dispute(&self, session: &str, amount: Option<i64>) -> Option<String> {
+        self.with(|state| state.books.dispute(session, amount))
+    }
+
+    /// The bank decides a dispute; false where none of that id is open.
+    pub fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        self.with(|state| state.books.close_dispute(dispute, is_won))
+    }
+
     /// Changes what a connected account may do; none if there is no such account.
     pub fn stand(&self, account: &str, standing: Standing) -> Option<Value> {
         self.with(|state| state.books.stand(account, standing).ok())

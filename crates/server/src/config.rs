@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
 use serde::Deserialize;
+use sponsorhub_app::fees::Fees;
 use sponsorhub_core::attribution::keys::Mode;
+use sponsorhub_core::money::Minor;
 
 use crate::outside::{Outside, OutsideArguments, OutsideFile};
 use crate::telemetry::LogFormat;
@@ -56,6 +58,15 @@ pub(crate) struct ServeArguments {
     /// At least so long between two rollups of a campaign, seconds [default: 60].
     #[arg(long, env = "SPONSORHUB_ROLLUP_SECONDS", value_name = "COUNT")]
     rollup_seconds: Option<u32>,
+    /// The platform's fee on what creators earn, basis points; a brand may say more [default: 500].
+    #[arg(long, env = "SPONSORHUB_PLATFORM_FEE_BPS", value_name = "BPS")]
+    platform_fee_bps: Option<u32>,
+    /// What a deposit keeps for the provider's fee, basis points of the budget [default: 400].
+    #[arg(long, env = "SPONSORHUB_PROVIDER_FEE_RESERVE_BPS", value_name = "BPS")]
+    provider_fee_reserve_bps: Option<u32>,
+    /// What it keeps beside that, minor units [default: 100].
+    #[arg(long, env = "SPONSORHUB_PROVIDER_FEE_RESERVE_FIXED", value_name = "AMOUNT")]
+    provider_fee_reserve_fixed: Option<i64>,
     #[command(flatten)]
     outside: OutsideArguments,
     /// Answer reports without storing anything: what a benchmark compares with.
@@ -82,6 +93,9 @@ struct File {
     public_url: Option<String>,
     clock: Option<ClockKind>,
     rollup_seconds: Option<u32>,
+    platform_fee_bps: Option<u32>,
+    provider_fee_reserve_bps: Option<u32>,
+    provider_fee_reserve_fixed: Option<i64>,
     #[serde(default)]
     outside: OutsideFile,
     data_dir: Option<PathBuf>,
@@ -108,6 +122,7 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     pub(crate) clock: ClockKind,
     pub(crate) rollup_seconds: u32,
+    pub(crate) fees: Fees,
     pub(crate) outside: Outside,
     #[cfg(feature = "bench-yardsticks")]
     pub(crate) without_storage: bool,
@@ -131,6 +146,16 @@ impl Config {
         anyhow::ensure!(threads.is_none_or(|n| (1..=512).contains(&n)), "threads: 1 to 512");
         let rollup_seconds = arguments.rollup_seconds.or(file.rollup_seconds).unwrap_or(60);
         anyhow::ensure!((1..=3_600).contains(&rollup_seconds), "rollup_seconds: 1 to 3600");
+        let usual = Fees::default();
+        let fixed = arguments.provider_fee_reserve_fixed.or(file.provider_fee_reserve_fixed);
+        let fees = Fees::try_new(
+            arguments.platform_fee_bps.or(file.platform_fee_bps).unwrap_or(usual.platform_bps),
+            arguments
+                .provider_fee_reserve_bps
+                .or(file.provider_fee_reserve_bps)
+                .unwrap_or(usual.reserve_bps),
+            fixed.map_or(usual.reserve_fixed, Minor),
+        )?;
         let init = arguments.init.map(|name| {
             let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
             mode.with_context(|| format!("--init: `{name}` is no mode; sandbox, test or live"))
@@ -147,6 +172,7 @@ impl Config {
             public_url: arguments.public_url.or(file.public_url),
             clock: arguments.clock.or(file.clock).unwrap_or_default(),
             rollup_seconds,
+            fees,
             outside: Outside::new(arguments.outside, file.outside),
             #[cfg(feature = "bench-yardsticks")]
             without_storage: arguments.without_storage,

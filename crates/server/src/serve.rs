@@ -182,6 +182,7 @@ fn share(
         noted: Noted::default(),
         trusted_proxies: config.trusted_proxies.clone(),
         limits: Limits::default(),
+        fees: config.fees,
         bodies: Bodies::default(),
         places: Places::new(),
         desk,

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 use sponsorhub_app::catalog::Catalog;
 use sponsorhub_app::desk::Desk;
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::ports::Clock;
 use sponsorhub_app::redirect::Redirects;
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) noted: Noted,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
+    /// What the operator asks of every campaign.
+    pub(crate) fees: Fees,
     /// Memory for bodies.
     pub(crate) bodies: Bodies,
     /// For batches.

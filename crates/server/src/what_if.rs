@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::orders::{Orders, Shape, read_orders};
 use sponsorhub_app::reading;
 use sponsorhub_app::what_if::{Estimate, ends_at, what_if};
@@ -60,7 +61,7 @@ fn terms_of(path: &Path, orders: &Orders) -> Result<Terms> {
     let text = std::fs::read_to_string(path).with_context(at)?;
     let mut said: Map<String, Value> = serde_json::from_str(&text).with_context(at)?;
     said.insert("ends_at".to_owned(), json!(ends_at(orders)));
-    reading::terms(&said).with_context(at)
+    reading::terms(&said, Fees::default()).with_context(at)
 }
 
 fn to_json(estimate: &Estimate) -> Value {

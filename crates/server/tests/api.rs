@@ -562,3 +562,111 @@ async fn holds_are_placed_once_and_a_refusal_never_turns_into_success() {
     let (status, problem, _) = world.post(BRAND, "/campaigns", &late).await;
     assert_eq!((status.as_u16(), &problem["field"]), (400, &"ends_at".into()), "{problem}");
 }
+
+/// A refund that somebody makes at the provider, by hand, takes the campaign's money and no other's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposit_that_was_refunded_at_the_provider_is_booked_as_gone() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    // The provider's fee is gone, so there is too little for all of it: that refund waits.
+    for (amount, state, frozen) in [(100_000, "draft", false), (104_100, "funded", true)] {
+        let campaign = world.paid(BRAND, &world.terms()).await;
+        let path = format!("/campaigns/{campaign}");
+        let (_, deposits) = world.get(BRAND, &format!("{path}/deposits")).await;
+        let payment = text(&deposits["data"][0]["payment"]);
+        let form = format!("payment_intent={payment}&amount={amount}");
+        let by_hand = world.client.post(format!("{}/v1/refunds", world.sandbox.base_url));
+        let by_hand = by_hand.header("content-type", "application/x-www-form-urlencoded");
+        let by_hand = by_hand.bearer_auth("sk_test_api").body(form).send().await;
+        assert_eq!(by_hand.expect("answers").status(), StatusCode::OK);
+        world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        world.pass(2_000).await;
+        let (status, problem, _) = world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+        let (_, shown) = world.get(BRAND, &path).await;
+        assert_eq!((&shown["state"], &shown["is_frozen"]), (&json!(state), &json!(frozen)));
+        let (_, balances) = world.get(BRAND, &format!("{path}/balances")).await;
+        assert_eq!(balances["difference"], json!(0), "{balances}");
+    }
+}
+
+/// A disputed deposit freezes the campaign, and a lost dispute is the brand's debt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dispute_freezes_and_its_end_is_booked() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    for (is_won, state, provider) in [(true, "funded", false), (false, "draft", true)] {
+        let campaign = world.paid(BRAND, &world.terms()).await;
+        let path = format!("/campaigns/{campaign}");
+        let (_, deposits) = world.get(BRAND, &format!("{path}/deposits")).await;
+        let session = text(&deposits["data"][0]["session"]);
+        let dispute = world.sandbox.sandbox.dispute(&session, None).expect("paid");
+        world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        world.pass(2_000).await;
+        let (_, shown) = world.get(BRAND, &path).await;
+        assert_eq!(shown["is_frozen"], json!(true), "{shown}");
+        assert!(world.sandbox.sandbox.close_dispute(&dispute, is_won), "it was open");
+        world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        world.pass(2_000).await;
+        let (_, shown) = world.get(BRAND, &path).await;
+        assert_eq!((&shown["is_frozen"], &shown["state"]), (&json!(false), &json!(state)));
+        let (_, balances) = world.get(BRAND, &format!("{path}/balances")).await;
+        let accounts = &balances["accounts"];
+        assert_eq!(accounts["provider"] == json!(0), provider, "{balances}");
+        assert_eq!(balances["difference"], json!(0));
+    }
+}
+
+/// The answer to the opening of a page was lost: the same key finds the page, whatever happened since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposit_whose_answer_was_lost_is_found_again() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.campaign(BRAND).await;
+    let path = format!("/campaigns/{campaign}/deposits");
+    let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "fault": "cut_after" });
+    let script = format!("{}/_control/faults", world.sandbox.base_url);
+    let script = world.client.post(script).json(&json!({ "faults": [fault] }));
+    assert_eq!(script.send().await.expect("answers").status(), StatusCode::OK);
+    let amount = json!({ "amount": { "amount": 7_000, "currency": "USD" } });
+    let (status, ..) = world.ask(BRAND, (Method::POST, &path), Some(&amount), Some("d1")).await;
+    // Tried again at once, or left to whoever asked: both are right.
+    let other = json!({ "amount": { "amount": 9_000, "currency": "USD" } });
+    let (between, ..) = world.ask(BRAND, (Method::POST, &path), Some(&other), Some("d2")).await;
+    assert_eq!(between, StatusCode::CREATED, "another entry");
+    let (again, deposit, _) =
+        world.ask(BRAND, (Method::POST, &path), Some(&amount), Some("d1")).await;
+    assert_eq!(again, StatusCode::CREATED, "after {status}: {deposit}");
+}
+
+/// What a brand writes in its terms is not what it owes the operator; and it is read in one way only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terms_keep_the_operators_fees_and_say_every_name_once() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    for field in ["platform_fee_bps", "provider_fee_reserve_bps", "provider_fee_reserve_fixed"] {
+        let mut terms = world.terms();
+        terms[field] = json!(0);
+        let (status, problem, _) = world.post(BRAND, "/campaigns", &terms).await;
+        assert_eq!((status.as_u16(), &problem["field"]), (400, &json!(field)), "{problem}");
+    }
+    let twice = world.terms().to_string().replacen('{', "{\"budget\":1,", 1);
+    let request = world.client.post(format!("{}/api/v1/campaigns", world.address)).body(twice);
+    let answer = request.bearer_auth(world.token(BRAND.0, BRAND.1)).send().await.expect("answers");
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let campaign = world.campaign(BRAND).await;
+    let path = format!("/campaigns/{campaign}/cancel");
+    let (status, problem, _) = world.post(BRAND, &path, &json!({ "really": true })).await;
+    assert_eq!((status.as_u16(), code(&problem)), (400, "body_invalid"));
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    world.join(ADA).await;
+    let path = format!("/campaigns/{campaign}/enrollments");
+    let (_, part, _) = world.post(ADA, &path, &json!({})).await;
+    let part = format!("{path}/{}", text(&part["id"]));
+    world.post(ADA, &format!("{part}/end"), &json!({})).await;
+    let link = json!({ "destination": "https://shop.example/" });
+    for (what, body) in [("links", link), ("codes", json!({ "readable": "ADA" }))] {
+        let (status, problem, _) = world.post(ADA, &format!("{part}/{what}"), &body).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    }
+}

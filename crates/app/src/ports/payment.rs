@@ -4,7 +4,7 @@
 //! a yes nor a no (INV-3). Idempotency keys come from the caller, who has stored them before the
 //! call; nothing behind this port invents one. Times are milliseconds, amounts minor units.
 
-use sponsorhub_core::ids::{CampaignId, CreatorId, Seq};
+use sponsorhub_core::ids::{CampaignId, CreatorId};
 use sponsorhub_core::ledger::event::campaign::Mode;
 use sponsorhub_core::money::{Currency, Minor};
 
@@ -143,9 +143,6 @@ pub enum Outcome {
 pub struct CheckoutOrder {
     /// For which campaign.
     pub campaign: CampaignId,
-    /// The position in the ledger that the deposit is meant to have. A note for people and for
-    /// searches; what identifies the deposit is the session.
-    pub deposit: Seq,
     /// How much, minor units.
     pub amount: Minor,
     /// In which currency.
@@ -205,10 +202,10 @@ pub struct Payment {
     pub fee: Option<Minor>,
     /// When the money can be used, milliseconds; known together with the fee.
     pub available_on: Option<i64>,
-    /// What disputes have taken away at this moment, without their fees, minor units.
-    pub disputed: Minor,
-    /// What was refunded so far, minor units.
-    pub refunded: Minor,
+    /// Every refund of it, whoever made it.
+    pub refunds: Vec<RefundSeen>,
+    /// Every dispute about it that is more than a question.
+    pub disputes: Vec<DisputeSeen>,
 }
 
 /// An account to be made for a creator.
@@ -314,6 +311,8 @@ pub struct RefundOrder {
 pub struct RefundSeen {
     /// The provider's id of it.
     pub id: String,
+    /// What the order carried; none, or a stranger's, where the product did not order it.
+    pub reference: Option<String>,
     /// How much, minor units.
     pub amount: Minor,
     /// ISO 4217 code as the provider writes it.
@@ -331,6 +330,32 @@ pub enum RefundProgress {
     Succeeded,
     /// It did not go through; the money is still with the provider.
     Failed,
+}
+
+/// A dispute as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeSeen {
+    /// The provider's id of it.
+    pub id: String,
+    /// What it is about, minor units.
+    pub amount: Minor,
+    /// What it has taken and not given back, without fees, minor units.
+    pub taken: Minor,
+    /// What the provider charges for it, minor units.
+    pub fee: Minor,
+    /// How far it is.
+    pub progress: DisputeProgress,
+}
+
+/// How far a dispute is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisputeProgress {
+    /// Nobody has decided.
+    Open,
+    /// The money comes back, or never left.
+    Won,
+    /// The money stays away.
+    Lost,
 }
 
 /// Money of one currency at the provider; either may be negative.

@@ -3,6 +3,8 @@
 
 mod provider;
 
+mod cases;
+
 mod funding;
 
 mod paying;
@@ -20,6 +22,7 @@ use sponsorhub_app::campaigns::{self, Step};
 use sponsorhub_app::catalog::Keys;
 use sponsorhub_app::deposits::{self, Opened, Wanted};
 use sponsorhub_app::desk::Desk;
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::ports::Chance;
 use sponsorhub_app::ports::payment::{OnboardingAddresses, Payment};
 use sponsorhub_app::recipients;
@@ -133,7 +136,8 @@ impl Scene {
             ..Terms::with_defaults(Currency::Usd, BUDGET, T + 10 * DAY)
         };
         let ids = (CAMPAIGN, BRAND);
-        campaigns::create(&self.desk, &Keys::new(&keyring()), ids, terms, T).expect("created");
+        campaigns::create(&self.desk, &Keys::new(&keyring()), ids, (terms, Fees::default()), T)
+            .expect("created");
     }
 
     fn deposit(&self, key: &str) -> Opened {
@@ -168,8 +172,8 @@ impl Scene {
             is_failed: false,
             fee: Some(Minor(3_000)),
             available_on: Some(T + 2 * DAY),
-            disputed: Minor::ZERO,
-            refunded: Minor::ZERO,
+            refunds: Vec::new(),
+            disputes: Vec::new(),
         }
     }
 

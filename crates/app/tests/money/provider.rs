@@ -185,6 +185,7 @@ impl PaymentProvider for Scripted {
                 |order: &&RefundOrder| order.charge == charge && order.reference == reference;
             world.refunds.iter().find(is_it).map(|order| RefundSeen {
                 id: format!("re_{}", order.key),
+                reference: Some(order.reference.clone()),
                 amount: order.amount,
                 currency: "usd".to_owned(),
                 progress: RefundProgress::Succeeded,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sponsorhub_app::agents::DeclaredBots;
 use sponsorhub_app::campaigns::{self, Step};
 use sponsorhub_app::catalog::Catalog;
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::intake::{IntakeError, Intaker, Ready, Reporter, Submitted};
 use sponsorhub_app::velocity::OnTheWay;
 use sponsorhub_core::campaign::terms::{OnExhausted, Rate, Terms};
@@ -46,7 +47,8 @@ impl Shop {
                 ..Terms::with_defaults(Currency::Usd, BUDGET, T + 300 * DAY)
             };
             let keys = catalog.keys();
-            campaigns::create(&scene.desk, &keys, (campaign, BRAND), terms, T).expect("created");
+            campaigns::create(&scene.desk, &keys, (campaign, BRAND), (terms, Fees::default()), T)
+                .expect("created");
             let opened = scene.deposit_to(campaign, &format!("d{number}"));
             scene.pay(sponsorhub_app::ports::payment::Payment {
                 campaign,

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use sponsorhub_app::ports::ProviderError;
-use sponsorhub_app::ports::payment::{Checkout, CheckoutOrder, Payment, PaymentOf};
+use sponsorhub_app::ports::payment::{
+    Checkout, CheckoutOrder, DisputeProgress, DisputeSeen, Payment, PaymentOf,
+};
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::money::Minor;
 
@@ -32,7 +34,6 @@ impl Stripe {
             .with("cancel_url", &order.cancel_url)
             .with("client_reference_id", campaign)
             .with(format!("metadata[{CAMPAIGN}]"), campaign)
-            .with("metadata[deposit]", order.deposit)
             // The session's notes are not copied to the payment, so that is told as well.
             .with(format!("payment_intent_data[metadata][{CAMPAIGN}]"), campaign)
             .with("payment_intent_data[transfer_group]", campaign);
@@ -81,12 +82,16 @@ impl Stripe {
         let intent = session.payment_intent.take();
         let intent: Option<Intent> = intent.map(|one| read("payment", one)).transpose()?;
         let charge = intent.as_ref().and_then(|intent| intent.latest_charge.as_ref());
-        let disputed = match charge.filter(|charge| charge.disputed) {
-            Some(charge) => self.disputed(charge).await?,
-            None => Minor::ZERO,
-        };
         let mut payment = self.payment_of(&session, intent.as_ref())?;
-        payment.disputed = disputed;
+        if let Some(charge) = charge {
+            payment.refunds = self.refunds_of(&charge.id).await?;
+            if payment.refunds.iter().any(|refund| refund.currency != charge.currency) {
+                return Err(unusable("a refund is not in the charge's currency"));
+            }
+        }
+        if let Some(charge) = charge.filter(|charge| charge.disputed) {
+            payment.disputes = self.disputes_of(charge).await?;
+        }
         Ok(Some(payment))
     }
 
@@ -119,18 +124,21 @@ impl Stripe {
             is_failed: session.status == "expired" || (is_over && came_back),
             fee: booked.map(|booked| booked.fee),
             available_on: booked.map(|booked| ms(booked.available_on)),
-            disputed: Minor::ZERO,
-            refunded: charge.map_or(Minor::ZERO, |charge| charge.amount_refunded),
+            refunds: Vec::new(),
+            disputes: Vec::new(),
         })
     }
 
-    /// What disputes of a charge hold at this moment: withdrawn and not given back, without fees.
-    async fn disputed(&self, charge: &Charge) -> Result<Minor, ProviderError> {
+    /// The disputes of a charge. A question of the bank, which takes no money, is none yet.
+    async fn disputes_of(&self, charge: &Charge) -> Result<Vec<DisputeSeen>, ProviderError> {
         let form = Form::default().with("charge", &charge.id).with("limit", DISPUTES_MAX);
         let body = self.line.get(&["disputes"], &form).await.reply()?;
         let disputes: List<Dispute> = read("disputes", body)?;
-        let mut taken = Minor::ZERO;
-        for dispute in &disputes.data {
+        if disputes.has_more {
+            return Err(unusable("more disputes of one charge than are looked through"));
+        }
+        let mut seen = Vec::new();
+        for dispute in disputes.data {
             let booked = &dispute.balance_transactions;
             let is_alike = dispute.currency == charge.currency
                 && dispute.livemode == charge.livemode
@@ -138,12 +146,20 @@ impl Stripe {
             if !is_alike {
                 return Err(unusable("a dispute is not in the charge's currency and world"));
             }
-            taken -= booked.iter().map(|booked| booked.amount).sum::<Minor>();
+            let taken = -booked.iter().map(|booked| booked.amount).sum::<Minor>();
+            let fee = booked.iter().map(|booked| booked.fee).sum::<Minor>();
+            if taken.is_negative() || fee.is_negative() {
+                return Err(unusable("the bookings of a dispute do not add up"));
+            }
+            let progress = match dispute.status.as_str() {
+                "won" | "prevented" => DisputeProgress::Won,
+                "lost" => DisputeProgress::Lost,
+                status if status.starts_with("warning_") && taken.is_zero() => continue,
+                _ => DisputeProgress::Open,
+            };
+            seen.push(DisputeSeen { id: dispute.id, amount: dispute.amount, taken, fee, progress });
         }
-        if disputes.has_more || taken.is_negative() {
-            return Err(unusable("the disputes of a charge do not add up"));
-        }
-        Ok(taken)
+        Ok(seen)
     }
 }
 

@@ -63,12 +63,9 @@ impl Stripe {
         })
     }
 
-    pub(super) async fn search_refund(
-        &self,
-        charge: &str,
-        reference: &str,
-    ) -> Result<Option<RefundSeen>, ProviderError> {
-        let mut found: Option<RefundSeen> = None;
+    /// Every refund of a charge, whoever made it.
+    pub(super) async fn refunds_of(&self, charge: &str) -> Result<Vec<RefundSeen>, ProviderError> {
+        let mut all = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let form = Form::default()
@@ -78,30 +75,44 @@ impl Stripe {
             let body = self.line.get(&["refunds"], &form).await.reply()?;
             let page: List<Refund> = read("refunds", body)?;
             after = page.data.last().map(|refund| refund.id.clone());
-            for refund in page.data.into_iter().filter(|refund| refund.is_of(reference)) {
+            for mut refund in page.data {
                 let progress = refund.progress();
                 let progress =
                     progress.ok_or_else(|| unusable("a refund's status is an unknown word"))?;
-                let seen = RefundSeen {
+                let reference = refund.metadata.as_mut().and_then(|noted| noted.remove(REFUND));
+                all.push(RefundSeen {
                     id: refund.id,
+                    reference,
                     amount: refund.amount,
                     currency: refund.currency,
                     progress,
-                };
-                found = Some(match found {
-                    // One that failed moved nothing, and another attempt may stand beside it.
-                    Some(other) if seen.progress == RefundProgress::Failed => other,
-                    Some(other) if other.progress != RefundProgress::Failed => {
-                        let pair = format!("{} and {}", other.id, seen.id);
-                        return Err(unusable(format!("two refunds of {reference}: {pair}")));
-                    }
-                    _ => seen,
                 });
             }
             if !page.has_more {
-                return Ok(found);
+                return Ok(all);
             }
         }
         Err(unusable("more refunds of one charge than are looked through"))
+    }
+
+    pub(super) async fn search_refund(
+        &self,
+        charge: &str,
+        reference: &str,
+    ) -> Result<Option<RefundSeen>, ProviderError> {
+        let mut found: Option<RefundSeen> = None;
+        let all = self.refunds_of(charge).await?;
+        for seen in all.into_iter().filter(|seen| seen.reference.as_deref() == Some(reference)) {
+            found = Some(match found {
+                // One that failed moved nothing, and another attempt may stand beside it.
+                Some(other) if seen.progress == RefundProgress::Failed => other,
+                Some(other) if other.progress != RefundProgress::Failed => {
+                    let pair = format!("{} and {}", other.id, seen.id);
+                    return Err(unusable(format!("two refunds of {reference}: {pair}")));
+                }
+                _ => seen,
+            });
+        }
+        Ok(found)
     }
 }

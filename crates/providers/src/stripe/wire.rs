@@ -48,7 +48,6 @@ pub(crate) struct Charge {
     pub(crate) id: String,
     pub(crate) livemode: bool,
     pub(crate) currency: String,
-    pub(crate) amount_refunded: Minor,
     pub(crate) disputed: bool,
     pub(crate) balance_transaction: Option<BalanceTransaction>,
 }
@@ -63,6 +62,9 @@ pub(crate) struct BalanceTransaction {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dispute {
+    pub(crate) id: String,
+    pub(crate) amount: Minor,
+    pub(crate) status: String,
     pub(crate) livemode: bool,
     pub(crate) currency: String,
     /// None for an inquiry, one where the money left, two where it came back.

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 
 use super::object::{
-    Account, BalanceStatus, BalanceTransaction, Charge, Event, Intent, Metadata, Refund, Reversal,
-    Session, Transfer,
+    Account, BalanceStatus, BalanceTransaction, Charge, Dispute, Event, Intent, Metadata, Refund,
+    Reversal, Session, Transfer,
 };
 use super::onboarding::Onboarding;
 use super::shelf::{Object as _, Shelf};
@@ -77,6 +77,7 @@ pub(crate) struct Books {
     pub(crate) transfers: Shelf<Transfer>,
     pub(crate) reversals: Shelf<Reversal>,
     pub(crate) refunds: Shelf<Refund>,
+    pub(crate) disputes: Shelf<Dispute>,
     pub(crate) events: Shelf<Event>,
     pub(crate) webhooks: Webhooks,
     pub(crate) movements: Vec<Movement>,
@@ -103,6 +104,7 @@ impl Books {
             transfers: Shelf::default(),
             reversals: Shelf::default(),
             refunds: Shelf::default(),
+            disputes: Shelf::default(),
             events: Shelf::default(),
             webhooks: Webhooks::default(),
             movements: Vec::new(),
@@ -314,6 +316,7 @@ impl Books {
             "txn" => self.balance_transactions.get(id).map(BalanceTransaction::render),
             "acct" => self.accounts.get(id).map(Account::render),
             "tr" => self.transfers.get(id).map(Transfer::render),
+            "du" => self.disputes.get(id).map(Dispute::render),
             "re" => self.refunds.get(id).map(Refund::render),
             _ => None,
         }

@@ -6,6 +6,7 @@
 
 pub(crate) mod books;
 mod checkout;
+mod dispute;
 mod error;
 mod expand;
 mod form;
@@ -206,6 +207,7 @@ fn route(books: &mut Books, call: &Call<'_>, params: Params) -> Result<Value, Re
         ["transfers"] => transfer::list(books, params),
         ["transfers", id, "reversals"] => transfer::list_reversals(books, id, params),
         ["refunds"] => refund::list(books, params),
+        ["disputes"] => dispute::list(books, params),
         ["events"] => list_events(books, params),
         _ => {
             params.finish()?;
@@ -231,6 +233,7 @@ fn retrieve(books: &Books, steps: &[&str]) -> Option<Result<Value, Refusal>> {
             if is_its { Ok(one.render()) } else { Err(Refusal::missing("reversal", id, "id")) }
         }),
         ["refunds", id] => books.refunds.in_path(id).map(object::Refund::render),
+        ["disputes", id] => books.disputes.in_path(id).map(object::Dispute::render),
         ["events", id] => books.events.in_path(id).map(Event::render),
         _ => return None,
     })

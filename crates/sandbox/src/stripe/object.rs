@@ -251,6 +251,31 @@ pub(crate) struct Refund {
     pub(crate) status: RefundStatus,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DisputeStatus {
+    NeedsResponse,
+    Won,
+    Lost,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Dispute {
+    pub(crate) id: String,
+    pub(crate) object: &'static str,
+    pub(crate) amount: i64,
+    /// One where the money left, two where it came back; whole, as the wire has them.
+    pub(crate) balance_transactions: Vec<Value>,
+    pub(crate) charge: String,
+    pub(crate) created: i64,
+    pub(crate) currency: String,
+    pub(crate) is_charge_refundable: bool,
+    pub(crate) livemode: bool,
+    pub(crate) payment_intent: Option<String>,
+    pub(crate) reason: &'static str,
+    pub(crate) status: DisputeStatus,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -292,5 +317,6 @@ objects! {
     Transfer: "transfer",
     Reversal: "transfer reversal",
     Refund: "refund",
+    Dispute: "dispute",
     Event: "event",
 }

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sponsorhub_app::campaigns::{self, Step};
-use sponsorhub_app::reading;
+use sponsorhub_app::reading::{self, Once};
 use sponsorhub_core::actor::{Action, Role};
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::CampaignId;
@@ -13,7 +13,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::refusal::Refusal;
 
 use super::caller::Caller;
-use super::extract::{Content, Path, Query, body_of, problem};
+use super::extract::{Content, Nothing, Path, Query, body_of, problem};
 use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
@@ -46,8 +46,9 @@ pub(super) fn look(caller: &Caller, id: CampaignId) -> Result<Value, Problem> {
 pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::CreateCampaign)?;
     let brand = caller.brand()?;
-    let said: Map<String, Value> = body_of(&body)?;
-    let terms = reading::terms(&said).map_err(|wrong| problem("terms_invalid", wrong))?;
+    let Once(said) = body_of(&body)?;
+    let fees = caller.shared.fees;
+    let terms = reading::terms(&said, fees).map_err(|wrong| problem("terms_invalid", wrong))?;
     caller
         .once(
             &body,
@@ -57,7 +58,8 @@ pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Pr
                 let (desk, keys) = (&caller.shared.desk, caller.shared.catalog.keys());
                 let now = caller.shared.clock.now();
                 tokio::task::block_in_place(|| {
-                    campaigns::create(desk, &keys, (id, brand), terms.clone(), now)
+                    let terms = (terms.clone(), fees);
+                    campaigns::create(desk, &keys, (id, brand), terms, now)
                 })
                 .map_err(Fault::from)?;
                 Ok((StatusCode::CREATED, look(&caller, id)?))
@@ -107,6 +109,7 @@ async fn step(
     (action, step): (Action, Step),
 ) -> Result<Response, Problem> {
     caller.may(action)?;
+    let Nothing {} = body_of(&body)?;
     tokio::task::block_in_place(|| caller.sees(id))?;
     caller
         .once(

@@ -16,17 +16,13 @@ use sponsorhub_store::Rule;
 use sponsorhub_store::registry::Maker;
 
 use super::caller::Caller;
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, Query, body_of};
 use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
 
 /// Longest part of a user agent that is looked at, bytes; as at a visit.
 const AGENT_BYTES_MAX: usize = 512;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +116,7 @@ pub(super) async fn end(
     body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::EndEnrollment)?;
+    let Nothing {} = body_of(&body)?;
     tokio::task::block_in_place(|| caller.owns(campaign, enrollment))?;
     caller
         .once(

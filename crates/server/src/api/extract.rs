@@ -6,6 +6,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sponsorhub_app::reading::{Wrong, read};
 
@@ -66,6 +67,11 @@ impl Deref for Content {
         &self.0
     }
 }
+
+/// The body of a request that has nothing to say: none, or an empty object.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
 
 /// Reads a body; an empty one is an empty object.
 pub(super) fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

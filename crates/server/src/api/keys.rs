@@ -11,7 +11,7 @@ use sponsorhub_core::ids::ApiKeyId;
 use sponsorhub_store::Rule;
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, Query, body_of};
 use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
@@ -84,6 +84,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, Problem> {
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;
+    let Nothing {} = body_of(&body)?;
     caller
         .once(
             &body,

@@ -22,7 +22,7 @@ use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::{day_of, plus_days};
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, Query, body_of};
 use super::once::Seed;
 use super::{Fault, Page, list as page_of, money};
 use crate::problem::Problem;
@@ -231,13 +231,13 @@ pub(super) async fn statement(
             Some(json!({
                 "enrollment": enrollment,
                 "pending": money((of(Account::Payable) - matured).or_zero(), currency),
-                "held": money(of(Account::Held), currency),
+                "held": money(state.held_of(no), currency),
                 "matured": money(matured, currency),
                 "on_its_way": money(sum(&[Planned, Attempted, Unknown, Failed]), currency),
                 "paid": money(sum(&[Paid]), currency),
                 "clawed_back": money(of(Account::Clawback), currency),
                 "unclaimed": money(of(Account::Unclaimed), currency),
-                "base_reserved": money(of(Account::BaseReserve), currency),
+                "base_reserved": money(state.base_waiting(no), currency),
                 "payouts": lines.collect::<Vec<_>>(),
                 "as_of_entry": state.head(),
             }))
@@ -405,6 +405,7 @@ pub(super) async fn release_hold(
     body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::ReleaseHold)?;
+    let Nothing {} = body_of(&body)?;
     end_hold(caller, place, body, HoldDecision::Release).await
 }
 

@@ -11,7 +11,7 @@ use sponsorhub_store::registry::Recipient;
 
 use super::Fault;
 use super::caller::{Caller, not_found};
-use super::extract::Content;
+use super::extract::{Content, Nothing, body_of};
 use super::once::Seed;
 use crate::problem::Problem;
 
@@ -29,6 +29,7 @@ fn shown(recipient: &Recipient) -> Value {
 pub(super) async fn onboard(caller: Caller, body: Content) -> Result<Response, Problem> {
     caller.may(Action::ManageRecipient)?;
     let creator = caller.creator()?;
+    let Nothing {} = body_of(&body)?;
     let hide = |answer: &mut Value| answer["onboarding_url"] = Value::Null;
     caller
         .once(&body, hide, async |_: Seed| {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use data_encoding::HEXLOWER;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::orders::Orders;
 use sponsorhub_app::ports::random;
 use sponsorhub_core::attribution::keys::Mode;
@@ -297,6 +298,7 @@ fn config(directory: &Path, outside: Outside) -> Result<Config> {
         public_url: None,
         clock: ClockKind::Virtual,
         rollup_seconds: 1,
+        fees: Fees::default(),
         outside,
         #[cfg(feature = "bench-yardsticks")]
         without_storage: false,

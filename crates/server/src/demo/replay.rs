@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use sponsorhub_app::fees::Fees;
 use sponsorhub_app::orders::{Day, Order, Orders, Shape};
 use sponsorhub_app::what_if::{
     CLICKED_AT_MS, Estimate, ORDERED_AT_MS, REVERSED_AT_MS, ends_at, what_if,
@@ -65,7 +66,7 @@ pub(crate) fn terms(orders: &Orders) -> Result<Value> {
 pub(crate) fn expected(orders: &Orders) -> Result<Estimate> {
     let terms = terms(orders)?;
     let terms = terms.as_object().context("terms are an object")?;
-    let terms: Terms = sponsorhub_app::reading::terms(terms)?;
+    let terms: Terms = sponsorhub_app::reading::terms(terms, Fees::default())?;
     Ok(what_if(orders, &terms, SHAPE)?)
 }
 

@@ -9,7 +9,7 @@ use super::super::fold::Effect;
 use super::super::folded::Campaign;
 use super::super::records::{Deposit, Payout};
 use super::super::state::DisbursementState;
-use super::super::unit::Change;
+use super::super::unit::{Change, Unit};
 use super::{Applied, Step, missing};
 use crate::campaign::state::State;
 use crate::ids::{EnrollmentNo, Seq};
@@ -27,6 +27,11 @@ impl Campaign {
             let matured = unit.matures_at_once() || unit.day.saturating_add(clearing) < day;
             (matured && !unit.held).then(|| (index, unit.unplanned()))
         })
+    }
+
+    /// All units of an enrollment, in ledger order.
+    pub(crate) fn units_of(&self, no: EnrollmentNo) -> impl Iterator<Item = &Unit> + '_ {
+        self.enrollment(no).units.iter().map(|index| self.units.get(*index))
     }
 
     /// Units of an enrollment with something unplanned, in ledger order.

@@ -1,0 +1,159 @@
+//! Money of a deposit that somebody else takes away: no other brand's money pays for it, and no
+//! creator's (INV-9, design §3).
+
+use sponsorhub_app::campaigns::{self, Step};
+use sponsorhub_app::deposits::Booked;
+use sponsorhub_app::ports::payment::{
+    DisputeProgress, DisputeSeen, Payment, RefundProgress, RefundSeen,
+};
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::money::Minor;
+
+use crate::{BUDGET, CAMPAIGN, DAY, Scene};
+
+fn refund(id: &str, amount: Minor, progress: RefundProgress) -> RefundSeen {
+    let currency = "usd".to_owned();
+    RefundSeen { id: id.to_owned(), reference: None, amount, currency, progress }
+}
+
+fn dispute(amount: Minor, taken: Minor, progress: DisputeProgress) -> DisputeSeen {
+    DisputeSeen { id: "du_1".to_owned(), amount, taken, fee: Minor(1_500), progress }
+}
+
+/// A funded campaign and its payment.
+fn funded(scene: &Scene) -> Payment {
+    scene.create();
+    let opened = scene.deposit("first");
+    let payment = Scene::paid(&opened);
+    scene.pay(payment.clone());
+    assert!(matches!(scene.observe(&payment.session), Booked::Funds(_)));
+    assert_eq!(scene.look(Campaign::state), State::Funded);
+    payment
+}
+
+fn tell(scene: &Scene, payment: &Payment) -> Booked {
+    scene.pay(payment.clone());
+    let booked = scene.observe(&payment.session);
+    assert_eq!(scene.observe(&payment.session), Booked::Nothing, "told twice");
+    booked
+}
+
+#[test]
+fn a_deposit_that_was_refunded_by_hand_funds_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let mut payment = funded(&scene);
+    let all = payment.amount;
+    payment.refunds.push(refund("re_hand", all, RefundProgress::Succeeded));
+    assert!(matches!(tell(&scene, &payment), Booked::Funds(_)));
+    assert_eq!(scene.look(Campaign::state), State::Draft);
+    assert_eq!(scene.look(|state| state.balance(Account::CampaignFunds)), Minor::ZERO);
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now()).expect_err("not funded");
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    for _ in 0..3 {
+        scene.pass(DAY);
+        scene.tick();
+    }
+    assert!(scene.provider.with(|world| world.refunds.is_empty()), "nothing is left to refund");
+}
+
+#[test]
+fn a_payment_that_was_refunded_before_anybody_looked_funds_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("first");
+    let mut payment = Scene::paid(&opened);
+    payment.refunds.push(refund("re_hand", payment.amount, RefundProgress::Succeeded));
+    tell(&scene, &payment);
+    assert_eq!(scene.look(Campaign::state), State::Draft);
+    assert_eq!(scene.look(|state| state.balance(Account::Provider)), Minor::ZERO);
+}
+
+#[test]
+fn a_refund_on_its_way_freezes_until_it_is_known() {
+    for (ends, frozen, funds) in
+        [(RefundProgress::Failed, 0, BUDGET), (RefundProgress::Succeeded, 0, Minor::ZERO)]
+    {
+        let directory = tempfile::tempdir().expect("a directory");
+        let scene = Scene::open(directory.path());
+        let mut payment = funded(&scene);
+        payment.refunds.push(refund("re_hand", payment.amount, RefundProgress::Pending));
+        tell(&scene, &payment);
+        assert_eq!(scene.look(Campaign::frozen), 1);
+        payment.refunds[0].progress = ends;
+        tell(&scene, &payment);
+        assert_eq!(scene.look(Campaign::frozen), frozen, "{ends:?}");
+        let confirmed = scene.look(Campaign::confirmed_budget);
+        assert_eq!(confirmed.min(BUDGET), funds, "{ends:?}");
+    }
+}
+
+#[test]
+fn a_refund_of_our_own_is_no_case() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let mut payment = funded(&scene);
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    for _ in 0..3 {
+        scene.pass(DAY);
+        scene.tick();
+    }
+    let ours = scene.provider.with(|world| world.refunds.clone());
+    assert!(!ours.is_empty(), "it was sent back");
+    payment.refunds.extend(ours.into_iter().map(|order| RefundSeen {
+        reference: Some(order.reference),
+        ..refund("re_ours", order.amount, RefundProgress::Succeeded)
+    }));
+    let head = scene.look(Campaign::head);
+    tell(&scene, &payment);
+    assert_eq!(scene.look(Campaign::head), head, "nothing is new");
+}
+
+/// Whatever part of a dispute's life is seen, its end is the same; and the creator's money is theirs.
+#[test]
+fn a_dispute_is_booked_alike_whichever_of_its_events_came() {
+    let stages = |won: bool, all: Minor| {
+        let open = dispute(all, Minor::ZERO, DisputeProgress::Open);
+        let gone = dispute(all, all, DisputeProgress::Open);
+        let end = if won {
+            dispute(all, Minor::ZERO, DisputeProgress::Won)
+        } else {
+            dispute(all, all, DisputeProgress::Lost)
+        };
+        [open, gone, end]
+    };
+    for won in [false, true] {
+        let mut ends = Vec::new();
+        for seen in 0..4_u8 {
+            let directory = tempfile::tempdir().expect("a directory");
+            let scene = Scene::earned(directory.path());
+            let session = scene
+                .provider
+                .with(|world| world.payments.keys().next().cloned().expect("it was paid"));
+            let mut payment = scene.provider.with(|world| world.payments[&session].clone());
+            let payable = scene.look(|state| state.balance(Account::Payable));
+            for (at, stage) in stages(won, payment.amount).into_iter().enumerate() {
+                let is_seen = at == 2 || seen & (1 << at) != 0;
+                payment.disputes = vec![stage];
+                if is_seen {
+                    tell(&scene, &payment);
+                }
+                if is_seen && at < 2 {
+                    assert_eq!(scene.look(Campaign::frozen), 1);
+                }
+                assert_eq!(scene.look(|state| state.balance(Account::Payable)), payable);
+            }
+            assert_eq!(scene.look(Campaign::frozen), 0);
+            ends.push(scene.look(|state| {
+                let accounts = Account::ALL.iter().map(|account| state.balance(*account));
+                accounts.collect::<Vec<_>>()
+            }));
+        }
+        if !won {
+            assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{ends:?}");
+        }
+    }
+}

@@ -44,6 +44,8 @@ mod signature;
 
 mod telemetry;
 
+mod unread;
+
 mod virtual_clock;
 
 mod what_if;

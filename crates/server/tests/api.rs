@@ -438,6 +438,15 @@ async fn whatever_is_wrong_is_a_problem_that_names_the_field() {
         let (was, problem, _) = world.post(BRAND, path, &body).await;
         assert_eq!((was.as_u16(), text(&problem["field"]).as_str()), (status, field), "{problem}");
     }
+    // Nothing follows on a connection whose request was not read to its end, and the answer says so.
+    let url = format!("{}/api/v1/campaigns", world.address);
+    for (bytes, status, closes) in [(200_000, 413, true), (200, 400, false)] {
+        let body = format!("{{\"x\":\"{}\"}}", "x".repeat(bytes));
+        let sent = world.client.post(&url).bearer_auth(world.token(BRAND.0, BRAND.1)).body(body);
+        let answer = sent.send().await.expect("answers");
+        let says_so = answer.headers().get("connection").is_some_and(|value| value == "close");
+        assert_eq!((answer.status().as_u16(), says_so), (status, closes));
+    }
     let key = json!({ "scopes": ["conversions:write"], "expires_at": 5 });
     let (status, problem, _) = world.post(BRAND, "/api-keys", &key).await;
     assert_eq!((status.as_u16(), &problem["field"]), (400, &"expires_at".into()), "{problem}");

@@ -269,6 +269,13 @@ impl Sandbox {
         self.with(|state| state.books.stand(account, standing).ok())
     }
 
+    /// The site that is told of events, which is the product's; its usual address where there is none.
+    pub(crate) fn site(&self) -> String {
+        let told = self.with(|state| state.books.webhooks.first_url());
+        let site = told.as_deref().and_then(crate::clerk::origin);
+        site.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned())
+    }
+
     /// Adds an endpoint, or replaces the one of the same address and kind.
     pub fn register_webhook(&self, mut endpoint: WebhookEndpoint) -> Registered {
         self.with(|state| {

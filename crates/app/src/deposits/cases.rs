@@ -64,17 +64,20 @@ fn of_dispute(draft: &mut Draft, deposit: Seq, seen: &DisputeSeen) -> Result<(),
     }
     let amount = seen.taken.min(rest(draft, deposit));
     if amount.is_positive() && !is_gone(draft) {
-        let cause = ReversalCause::Dispute;
-        let left = MoneyLeft { case: case(), amount, cause, dispute_fee: seen.fee };
+        let left = MoneyLeft {
+            case: case(),
+            amount,
+            cause: ReversalCause::Dispute,
+            dispute_fee: seen.fee,
+        };
         draft.reverse_deposit(deposit, left)?;
     }
     match seen.progress {
-        DisputeProgress::Open => Ok(()),
         DisputeProgress::Lost => draft.close_dispute(deposit, case(), false),
         DisputeProgress::Won if !is_gone(draft) => draft.close_dispute(deposit, case(), true),
         DisputeProgress::Won if seen.taken.is_zero() => draft.reinstate_deposit(deposit, case()),
-        // The money is on its way back; another event tells.
-        DisputeProgress::Won => Ok(()),
+        // Nobody has decided, or the money is on its way back and another event tells.
+        DisputeProgress::Open | DisputeProgress::Won => Ok(()),
     }
 }
 
@@ -87,11 +90,13 @@ fn of_refund(draft: &mut Draft, deposit: Seq, seen: &RefundSeen) -> Result<(), R
             if known.as_ref().is_none_or(|known| known.open) && amount.is_positive() =>
         {
             tracing::warn!(deposit, refund = seen.id, %amount, "somebody refunded a deposit");
-            let (case, cause) = (seen.id.clone(), ReversalCause::Refund);
-            draft.reverse_deposit(
-                deposit,
-                MoneyLeft { case, amount, cause, dispute_fee: Minor::ZERO },
-            )
+            let left = MoneyLeft {
+                case: seen.id.clone(),
+                amount,
+                cause: ReversalCause::Refund,
+                dispute_fee: Minor::ZERO,
+            };
+            draft.reverse_deposit(deposit, left)
         }
         (RefundProgress::Pending, None) => {
             draft.dispute_deposit(deposit, seen.id.clone(), seen.amount)

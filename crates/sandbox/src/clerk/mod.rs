@@ -163,6 +163,14 @@ async fn show(
         );
         body.push_str(&button);
     }
+    if asked.redirect_url.is_empty() {
+        // A token is for one site; without a page to go back to, only a person knows which.
+        let field = format!(
+            "<p><label>For requests to <input name=\"site\" value=\"{}\"></label></p>\n",
+            escape(&sandbox.site())
+        );
+        body.push_str(&field);
+    }
     body.push_str("</form>");
     page(StatusCode::OK, "Sign in", &body)
 }
@@ -173,23 +181,35 @@ struct Filled {
     role: String,
     #[serde(default)]
     redirect_url: String,
+    /// The site that a token which is only shown is for.
+    #[serde(default)]
+    site: String,
 }
 
 async fn sign_in(State(sandbox): State<Sandbox>, Form(filled): Form<Filled>) -> Response {
-    let Filled { name, role, redirect_url } = filled;
+    let Filled { name, role, redirect_url, site } = filled;
     // A name is a name, also if it looks like an id.
     let user = name.trim().trim_start_matches("user_").to_owned();
     if user.is_empty() || role.is_empty() {
         let body = "<p>Say who you are and in which role.</p>";
         return page(StatusCode::BAD_REQUEST, "Sign in", body);
     }
-    let wanted = TokenWanted { user, role: Some(role), ..TokenWanted::default() };
+    let mut wanted = TokenWanted { user, role: Some(role), ..TokenWanted::default() };
+    if redirect_url.is_empty() {
+        let site = if site.is_empty() { sandbox.site() } else { site };
+        (wanted.azp, wanted.ttl_s) = (origin(&site), Some(COPIED_TTL_S));
+    }
     enter(&sandbox, wanted, &redirect_url)
 }
 
+/// How long a token is valid that a person copies from a page, seconds.
+const COPIED_TTL_S: i64 = 3_600;
+
 /// Sets the cookies of a session and goes on.
 fn enter(sandbox: &Sandbox, mut wanted: TokenWanted, redirect_url: &str) -> Response {
-    wanted.azp = origin(redirect_url);
+    if !redirect_url.is_empty() {
+        wanted.azp = origin(redirect_url);
+    }
     let issued = match sandbox.token(&wanted) {
         Ok(issued) => issued,
         Err(error) => {
@@ -199,7 +219,7 @@ fn enter(sandbox: &Sandbox, mut wanted: TokenWanted, redirect_url: &str) -> Resp
     };
     let response = if redirect_url.is_empty() {
         let body = format!(
-            "<p>You are <code>{}</code>. Your token:</p>\n<pre id=\"token\">{}</pre>",
+            "<p>You are <code>{}</code>. Your token, for an hour:</p>\n<pre id=\"token\">{}</pre>",
             escape(&issued.user_id),
             escape(&issued.token)
         );
@@ -245,7 +265,7 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Scheme, host and port of an address.
-fn origin(url: &str) -> Option<String> {
+pub(crate) fn origin(url: &str) -> Option<String> {
     let uri: axum::http::Uri = url.parse().ok()?;
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }

@@ -130,6 +130,11 @@ impl Webhooks {
         id
     }
 
+    /// Where the endpoint is that was registered first.
+    pub(crate) fn first_url(&self) -> Option<String> {
+        self.endpoints.first().map(|one| one.endpoint.url.clone())
+    }
+
     /// How many endpoints want such an event.
     pub(crate) fn wanting(&self, r#type: &str, is_connected: bool) -> usize {
         self.endpoints.iter().filter(|one| one.endpoint.wants(r#type, is_connected)).count()

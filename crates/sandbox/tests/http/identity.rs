@@ -76,6 +76,12 @@ async fn without_a_place_to_go_the_page_shows_the_token_and_nothing_hostile() {
     let shown = world.post("/clerk/sign-in", "name=Ada&role=admin").await;
     assert_eq!(shown.status, 200);
     assert!(shown.text.contains("id=\"token\""));
+    let token = shown.text.split("id=\"token\">").nth(1).and_then(|rest| rest.split('<').next());
+    let claims = part(token.expect("a token"), 1);
+    assert_eq!(claims["azp"], "http://127.0.0.1:8080", "a token without a site would be refused");
+    let other = world.post("/clerk/sign-in", "name=Ada&role=admin&site=http://p:1/x").await;
+    let token = other.text.split("id=\"token\">").nth(1).and_then(|rest| rest.split('<').next());
+    assert_eq!(part(token.expect("a token"), 1)["azp"], "http://p:1");
     let hostile = "/clerk/sign-in?redirect_url=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
     assert!(!world.get(hostile).await.text.contains("<script>"));
     let away = world.post("/clerk/sign-in", "name=A&role=a&redirect_url=javascript:alert(1)").await;

@@ -74,7 +74,7 @@ async function deposit() {
   const charge = paid.payment_intent.latest_charge;
   assert.equal(charge.balance_transaction.fee, 2_930);
   assert.equal(charge.transfer_group, "cmp_1");
-  return charge.id;
+  return { charge: charge.id, session: session.id };
 }
 
 async function onboard() {
@@ -132,6 +132,27 @@ async function transfer(charge, destination) {
   assert.equal(refund.status, "succeeded");
 }
 
+async function dispute() {
+  for (const is_won of [true, false]) {
+    const { charge, session } = await deposit();
+    const before = (await stripe.balance.retrieve()).available[0].amount;
+    const { id } = await control(`/_control/checkout/${session}/dispute`, { amount: 25_000 });
+    const open = await stripe.disputes.retrieve(id);
+    assert.equal(open.status, "needs_response");
+    assert.equal(open.charge, charge);
+    const [withdrawal] = open.balance_transactions;
+    assert.deepEqual([withdrawal.amount, withdrawal.fee, withdrawal.net], [-25_000, 1_500, -26_500]);
+    assert.equal((await stripe.balance.retrieve()).available[0].amount, before - 26_500);
+    assert.equal((await stripe.charges.retrieve(charge)).disputed, true);
+    await control(`/_control/disputes/${id}/close`, { is_won });
+    const { data } = await stripe.disputes.list({ charge });
+    assert.equal(data.length, 1);
+    assert.equal(data[0].status, is_won ? "won" : "lost");
+    const kept = data[0].balance_transactions.reduce((sum, one) => sum + one.amount, 0);
+    assert.equal(kept, is_won ? 0 : -25_000);
+  }
+}
+
 function webhooks(got, secret) {
   assert.ok(got.length > 0);
   const types = new Set();
@@ -142,7 +163,18 @@ function webhooks(got, secret) {
     const changed = Buffer.concat([raw, Buffer.from(" ")]);
     assert.throws(() => stripe.webhooks.constructEvent(changed, signature, secret));
   }
-  for (const type of ["checkout.session.completed", "charge.updated", "transfer.created", "transfer.reversed"]) {
+  const wanted = [
+    "checkout.session.completed",
+    "charge.updated",
+    "transfer.created",
+    "transfer.reversed",
+    "refund.created",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+  ];
+  for (const type of wanted) {
     assert.ok(types.has(type), type);
   }
 }
@@ -173,9 +205,10 @@ async function tokens() {
 
 const { got, server, url } = await listen();
 const { secret } = await control("/_control/webhook_endpoints", { url });
-const charge = await deposit();
+const { charge } = await deposit();
 const account = await onboard();
 await transfer(charge, account);
+await dispute();
 const report = await control("/_control/deliveries?wait_ms=20000");
 assert.equal(report.is_quiet, true);
 server.close();

@@ -1,0 +1,67 @@
+//! Installs the official clients for tests, outside of the sources. Included by the tests that need them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Where the clients' lists and the scripts lie.
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/judges");
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(output) } else { Err(says) }
+}
+
+/// Installs by `act` into a folder, unless what is there was made from the same list; copies the files.
+fn prepare(
+    name: &str,
+    list: &str,
+    files: &[&str],
+    act: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let (from, to) = (Path::new(SOURCES), Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    std::fs::create_dir_all(&to).map_err(|error| error.to_string())?;
+    let wanted = std::fs::read(from.join(list)).map_err(|error| error.to_string())?;
+    for file in files {
+        std::fs::copy(from.join(file), to.join(file)).map_err(|error| error.to_string())?;
+    }
+    let made_from = to.join("installed");
+    if std::fs::read(&made_from).ok() != Some(wanted.clone()) {
+        act(&to)?;
+        std::fs::write(made_from, wanted).map_err(|error| error.to_string())?;
+    }
+    Ok(to)
+}
+
+/// A folder in which `node` finds the clients and the scripts; or why there is none.
+pub(crate) fn node(scripts: &[&str]) -> Result<PathBuf, String> {
+    run(Command::new("node").arg("--version")).map_err(|why| format!("no node: {why}"))?;
+    let files = [&["package.json", "package-lock.json"], scripts].concat();
+    prepare("judges", "package-lock.json", &files, |to| {
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        run(Command::new("npm").args(arguments).current_dir(to))
+            .map(drop)
+            .map_err(|why| format!("npm ci failed: {why}"))
+    })
+}
+
+/// A folder with a Python of its own, `venv/bin/python`, that finds the client; or why there is none.
+#[allow(dead_code, reason = "not every test that includes this judges in Python")]
+pub(crate) fn python(scripts: &[&str]) -> Result<PathBuf, String> {
+    let files = [&["requirements.txt"], scripts].concat();
+    prepare("judges-python", "requirements.txt", &files, |to| {
+        run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(to))
+            .map_err(|why| format!("no python3 with venv: {why}"))?;
+        let arguments = ["-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"];
+        run(Command::new(to.join("venv/bin/python")).args(arguments).current_dir(to))
+            .map(drop)
+            .map_err(|why| format!("pip install failed: {why}"))
+    })
+}
+
+/// Says past the harness, which keeps what passing tests print to itself, that nothing was judged.
+pub(crate) fn not_run(what: &str, why: &str) {
+    use std::io::Write as _;
+    let says = format!("\nNOT RUN: {what}. {why}\n");
+    std::io::stderr().write_all(says.as_bytes()).expect("somebody reads");
+}

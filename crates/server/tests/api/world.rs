@@ -1,0 +1,182 @@
+//! A server with a sandbox behind it, and the people who use it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use sponsorhub_sandbox::{Method as PayBy, Options, Outcome, Running, Sandbox, TokenWanted};
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// A server and its sandbox.
+pub(crate) struct World {
+    child: Child,
+    pub(crate) sandbox: Running,
+    pub(crate) address: String,
+    pub(crate) client: Client,
+    _directory: tempfile::TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Status, body, and whether it was replayed.
+pub(crate) type Answer = (StatusCode, Value, bool);
+
+impl World {
+    pub(crate) async fn start() -> Arc<Self> {
+        let world = Self::start_unheard(Options::default()).await;
+        for (path, connect) in [("", false), ("/connect", true)] {
+            let secret = if connect { "whsec_connect" } else { "whsec_account" };
+            world.sandbox.sandbox.register_webhook(sponsorhub_sandbox::WebhookEndpoint {
+                url: format!("{}/webhooks/stripe{path}", world.address),
+                secret: secret.to_owned(),
+                connect,
+                enabled_events: Vec::new(),
+            });
+        }
+        world
+    }
+
+    /// The provider tells it nothing.
+    pub(crate) async fn start_unheard(options: Options) -> Arc<Self> {
+        let sandbox = Sandbox::start(options).await.expect("a port");
+        let directory = tempfile::tempdir().expect("a directory");
+        let base = sandbox.base_url.as_str();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
+        command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
+        command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0"]);
+        command.arg("--data-dir").arg(directory.path().join("data"));
+        command.envs([
+            ("SPONSORHUB_STRIPE_BASE_URL", base),
+            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_api"),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_account"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
+            ("SPONSORHUB_CLERK_ISSUER", base),
+        ]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
+        });
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let address = address.expect("it says where");
+        let client = Client::builder().build().expect("a client");
+        Arc::new(Self { child, sandbox, address, client, _directory: directory })
+    }
+
+    pub(crate) fn token(&self, user: &str, role: &str) -> String {
+        let wanted = TokenWanted {
+            user: user.to_owned(),
+            role: Some(role.to_owned()),
+            azp: Some(self.address.clone()),
+            ttl_s: Some(100_000),
+            ..TokenWanted::default()
+        };
+        self.sandbox.sandbox.token(&wanted).expect("issued").token
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        who: (&str, &str),
+        (method, path): (Method, &str),
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Answer {
+        let url = format!("{}/api/v1{path}", self.address);
+        let mut request = self.client.request(method, url).bearer_auth(self.token(who.0, who.1));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await.expect("answers");
+        let status = response.status();
+        let is_replayed = response.headers().contains_key("idempotent-replayed");
+        (status, response.json().await.expect("JSON"), is_replayed)
+    }
+
+    pub(crate) async fn post(&self, who: (&str, &str), path: &str, body: &Value) -> Answer {
+        self.ask(who, (Method::POST, path), Some(body), None).await
+    }
+
+    pub(crate) async fn get(&self, who: (&str, &str), path: &str) -> (StatusCode, Value) {
+        let (status, body, _) = self.ask(who, (Method::GET, path), None, None).await;
+        (status, body)
+    }
+
+    pub(crate) async fn join(&self, who: (&str, &str)) {
+        let name = json!({ "name": who.0 });
+        let (status, body, _) = self.ask(who, (Method::PUT, "/me"), Some(&name), None).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+
+    pub(crate) fn terms(&self) -> Value {
+        json!({
+            "currency": "USD", "budget": 100_000,
+            "ends_at": self.sandbox.sandbox.now_ms() + 30 * DAY_MS,
+            "destination_hosts": ["shop.example"],
+            "rates": { "sale": { "bps": [[0, 1_000]] } },
+        })
+    }
+
+    pub(crate) async fn campaign(&self, who: (&str, &str)) -> String {
+        let (status, body, _) = self.post(who, "/campaigns", &self.terms()).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        text(&body["id"])
+    }
+
+    /// A campaign whose budget is paid in.
+    pub(crate) async fn paid(&self, who: (&str, &str), terms: &Value) -> String {
+        let (status, body, _) = self.post(who, "/campaigns", terms).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        let campaign = text(&body["id"]);
+        let amount = json!({ "amount": { "amount": terms["budget"], "currency": "USD" } });
+        let path = format!("/campaigns/{campaign}/deposits");
+        let (_, deposit, _) = self.post(who, &path, &amount).await;
+        let session = text(&deposit["session"]);
+        self.sandbox.sandbox.pay(&session, PayBy::Card, Outcome::Succeed).expect("open");
+        self.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+        self.pass(2_000).await;
+        campaign
+    }
+
+    /// Moves the sandbox's time until the server has done what was due.
+    pub(crate) async fn pass(&self, ms: i64) {
+        let at = self.sandbox.sandbox.advance_ms(ms).expect("forward");
+        for _ in 0..1_000 {
+            let (_, standing) = self.get(("operator", "admin"), "/workers").await;
+            if standing["settled_at"].as_i64().is_some_and(|settled| settled >= at) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the workers do not come to rest");
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
+}
+
+pub(crate) fn code(body: &Value) -> &str {
+    body["code"].as_str().unwrap_or("none")
+}
+
+pub(crate) const ADA: (&str, &str) = ("ada", "creator");
+pub(crate) const BRAND: (&str, &str) = ("marta", "brand");
+pub(crate) const RIVAL: (&str, &str) = ("rival", "brand");
+pub(crate) const ADMIN: (&str, &str) = ("operator", "admin");
+
+pub(crate) fn filled(path: &str) -> String {
+    let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
+    let path = path.replace("{enrollment}", "enr_00000000000000000000000000");
+    path.replace("{key}", "key_00000000000000000000000000").replace("{conversion}", "7")
+}

@@ -29,6 +29,9 @@ const HISTORIES: u32 = 50_000;
 
 const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --nocapture";
 
+const ORDERS_OF_EVENTS: &str =
+    "test -p sponsorhub --test api all_720_orders -- --ignored --nocapture";
+
 const REPLAY: &str = "test -p sponsorhub --test replay -- --nocapture comes_out what_if_says";
 
 const REPLAY_KILLED: &str =
@@ -107,6 +110,12 @@ fn proofs(model: Model, orders: Option<&Path>, seed: u64) -> Vec<Proof> {
             shows: "Every report that was answered is in the ledger, once, at the place that the \
                     answer told, and the audit passes.",
             command: Ok(Cargo::new(KILLED)),
+        },
+        Proof {
+            name: "All 720 orders of six events",
+            shows: "Events of payment, refund, dispute and account, in every order, repeated and among \
+                    false ones, end in one state; no campaign is live before it is paid.",
+            command: Ok(Cargo::new(ORDERS_OF_EVENTS)),
         },
         Proof {
             name: "Real orders replayed",

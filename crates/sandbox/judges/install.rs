@@ -6,14 +6,14 @@ use std::process::{Command, Output};
 /// Where the clients' lists and the scripts lie.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/judges");
 
-fn run(command: &mut Command) -> Result<Output, String> {
+pub(crate) fn run(command: &mut Command) -> Result<Output, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     let says = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() { Ok(output) } else { Err(says) }
 }
 
 /// Installs by `act` into a folder, unless what is there was made from the same list; copies the files.
-fn prepare(
+pub(crate) fn prepare(
     name: &str,
     list: &str,
     files: &[&str],
@@ -42,20 +42,6 @@ pub(crate) fn node(scripts: &[&str]) -> Result<PathBuf, String> {
         run(Command::new("npm").args(arguments).current_dir(to))
             .map(drop)
             .map_err(|why| format!("npm ci failed: {why}"))
-    })
-}
-
-/// A folder with a Python of its own, `venv/bin/python`, that finds the client; or why there is none.
-#[allow(dead_code, reason = "not every test that includes this judges in Python")]
-pub(crate) fn python(scripts: &[&str]) -> Result<PathBuf, String> {
-    let files = [&["requirements.txt"], scripts].concat();
-    prepare("judges-python", "requirements.txt", &files, |to| {
-        run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(to))
-            .map_err(|why| format!("no python3 with venv: {why}"))?;
-        let arguments = ["-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"];
-        run(Command::new(to.join("venv/bin/python")).args(arguments).current_dir(to))
-            .map(drop)
-            .map_err(|why| format!("pip install failed: {why}"))
     })
 }
 

@@ -230,6 +230,11 @@ impl Sandbox {
         self.with(|state| state.clock.switch(mode));
     }
 
+    /// An object of the payment provider by its id, as the wire shows it; none of that id is none.
+    pub fn object(&self, id: &str) -> Option<serde_json::Value> {
+        self.with(|state| state.books.find(id))
+    }
+
     /// Pays an open checkout session, as a buyer would on its page.
     ///
     /// # Errors

@@ -16,17 +16,58 @@ use crate::ports::payment::{DisputeProgress, DisputeSeen, Payment, RefundProgres
 use crate::workers::refund_reference;
 
 /// Books what is new. Whether anything was.
+///
+/// Whatever is under way freezes at once. Money is moved once the deposit's own fee is known, and case
+/// after case in the order in which they began: then the accounts end alike, whoever told what when.
 pub(super) fn book(draft: &mut Draft, deposit: Seq, payment: &Payment) -> Result<bool, Refusal> {
     let before = draft.campaign().head();
-    for dispute in &payment.disputes {
-        of_dispute(draft, deposit, dispute)?;
-    }
-    for refund in &payment.refunds {
-        if !is_ours(draft, refund) {
-            of_refund(draft, deposit, refund)?;
+    let outside = payment.refunds.iter().filter(|refund| !is_ours(draft, refund));
+    let refunds =
+        outside.map(|refund| (refund.created_at, refund.id.as_str(), Seen::Refund(refund)));
+    let disputes = payment.disputes.iter();
+    let disputes =
+        disputes.map(|dispute| (dispute.created_at, dispute.id.as_str(), Seen::Dispute(dispute)));
+    let mut cases: Vec<_> = refunds.chain(disputes).collect();
+    cases.sort_by_key(|(created_at, id, _)| (*created_at, *id));
+    let known = draft.campaign().deposits().get(&deposit);
+    let is_settled = known.is_some_and(|known| known.settled);
+    for (_, id, seen) in cases {
+        let is_over = match seen {
+            Seen::Refund(refund) => refund.progress == RefundProgress::Failed,
+            Seen::Dispute(one) => one.progress == DisputeProgress::Won && one.withdrawn.is_zero(),
+        };
+        let is_new = self::known(draft, deposit, id).is_none();
+        if is_new && is_over {
+            // It began and ended unseen, and nothing moved.
+            continue;
+        }
+        if is_new {
+            draft.dispute_deposit(deposit, id.to_owned(), seen.amount())?;
+        }
+        if is_settled && self::known(draft, deposit, id).is_some_and(|known| known.open) {
+            match seen {
+                Seen::Refund(refund) => of_refund(draft, deposit, refund)?,
+                Seen::Dispute(dispute) => of_dispute(draft, deposit, dispute)?,
+            }
         }
     }
     Ok(draft.campaign().head() > before)
+}
+
+/// What took, or may take, money of a deposit.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    Refund(&'a RefundSeen),
+    Dispute(&'a DisputeSeen),
+}
+
+impl Seen<'_> {
+    fn amount(self) -> Minor {
+        match self {
+            Self::Refund(refund) => refund.amount,
+            Self::Dispute(dispute) => dispute.amount,
+        }
+    }
 }
 
 /// Whether the ledger ordered it.
@@ -47,23 +88,14 @@ fn rest(draft: &Draft, deposit: Seq) -> Minor {
     known.map_or(Minor::ZERO, |known| known.amount - known.reversed)
 }
 
+fn is_gone(draft: &Draft, deposit: Seq, case: &str) -> bool {
+    known(draft, deposit, case).is_some_and(|known| known.reversal.is_some())
+}
+
 fn of_dispute(draft: &mut Draft, deposit: Seq, seen: &DisputeSeen) -> Result<(), Refusal> {
     let case = || seen.id.clone();
-    if known(draft, deposit, &seen.id).is_none() {
-        if seen.progress == DisputeProgress::Won && seen.taken.is_zero() {
-            // It began and ended unseen.
-            return Ok(());
-        }
-        draft.dispute_deposit(deposit, case(), seen.amount)?;
-    }
-    let is_gone = |draft: &Draft| {
-        known(draft, deposit, &seen.id).is_some_and(|known| known.reversal.is_some())
-    };
-    if !known(draft, deposit, &seen.id).is_some_and(|known| known.open) {
-        return Ok(());
-    }
-    let amount = seen.taken.min(rest(draft, deposit));
-    if amount.is_positive() && !is_gone(draft) {
+    let amount = seen.withdrawn.min(rest(draft, deposit));
+    if amount.is_positive() && !is_gone(draft, deposit, &seen.id) {
         let left = MoneyLeft {
             case: case(),
             amount,
@@ -72,38 +104,31 @@ fn of_dispute(draft: &mut Draft, deposit: Seq, seen: &DisputeSeen) -> Result<(),
         };
         draft.reverse_deposit(deposit, left)?;
     }
+    let is_gone = is_gone(draft, deposit, &seen.id);
     match seen.progress {
         DisputeProgress::Lost => draft.close_dispute(deposit, case(), false),
-        DisputeProgress::Won if !is_gone(draft) => draft.close_dispute(deposit, case(), true),
-        DisputeProgress::Won if seen.taken.is_zero() => draft.reinstate_deposit(deposit, case()),
-        // Nobody has decided, or the money is on its way back and another event tells.
+        DisputeProgress::Won if !is_gone => draft.close_dispute(deposit, case(), true),
+        DisputeProgress::Won if seen.returned == seen.withdrawn => {
+            draft.reinstate_deposit(deposit, case())
+        }
+        // Nobody has decided, or the money is on its way back: it is read again.
         DisputeProgress::Open | DisputeProgress::Won => Ok(()),
     }
 }
 
-/// A refund on its way is a case without an outcome: the money may yet stay.
 fn of_refund(draft: &mut Draft, deposit: Seq, seen: &RefundSeen) -> Result<(), Refusal> {
-    let known = known(draft, deposit, &seen.id);
     let amount = seen.amount.min(rest(draft, deposit));
-    match (seen.progress, known) {
-        (RefundProgress::Succeeded, known)
-            if known.as_ref().is_none_or(|known| known.open) && amount.is_positive() =>
-        {
-            tracing::warn!(deposit, refund = seen.id, %amount, "somebody refunded a deposit");
-            let left = MoneyLeft {
-                case: seen.id.clone(),
-                amount,
-                cause: ReversalCause::Refund,
-                dispute_fee: Minor::ZERO,
-            };
+    let case = seen.id.clone();
+    match seen.progress {
+        RefundProgress::Succeeded if amount.is_positive() => {
+            tracing::warn!(deposit, refund = case, %amount, "somebody refunded a deposit");
+            let left =
+                MoneyLeft { case, amount, cause: ReversalCause::Refund, dispute_fee: Minor::ZERO };
             draft.reverse_deposit(deposit, left)
         }
-        (RefundProgress::Pending, None) => {
-            draft.dispute_deposit(deposit, seen.id.clone(), seen.amount)
-        }
-        (RefundProgress::Failed, Some(known)) if known.open => {
-            draft.close_dispute(deposit, seen.id.clone(), true)
-        }
-        _ => Ok(()),
+        // Nothing was left that it could take.
+        RefundProgress::Succeeded => draft.close_dispute(deposit, case, false),
+        RefundProgress::Failed => draft.close_dispute(deposit, case, true),
+        RefundProgress::Pending => Ok(()),
     }
 }

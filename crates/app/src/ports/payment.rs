@@ -313,6 +313,8 @@ pub struct RefundSeen {
     pub id: String,
     /// What the order carried; none, or a stranger's, where the product did not order it.
     pub reference: Option<String>,
+    /// When it was ordered, milliseconds.
+    pub created_at: i64,
     /// How much, minor units.
     pub amount: Minor,
     /// ISO 4217 code as the provider writes it.
@@ -339,8 +341,12 @@ pub struct DisputeSeen {
     pub id: String,
     /// What it is about, minor units.
     pub amount: Minor,
-    /// What it has taken and not given back, without fees, minor units.
-    pub taken: Minor,
+    /// When it was opened, milliseconds.
+    pub created_at: i64,
+    /// What it took, without fees, minor units.
+    pub withdrawn: Minor,
+    /// What of that came back.
+    pub returned: Minor,
     /// What the provider charges for it, minor units.
     pub fee: Minor,
     /// How far it is.

@@ -39,6 +39,9 @@ const PAGE: usize = 1_000;
 /// keys for a day at least, and this is well before. Afterwards the money is looked up first.
 pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
 
+/// How often a deposit is read again of which nothing new is expected, milliseconds.
+const RECHECK_MS: i64 = 6 * 3_600_000;
+
 /// Pause after a reading of the provider's list of events that failed, milliseconds.
 const POLL_AGAIN_MS: i64 = 10_000;
 
@@ -207,19 +210,23 @@ impl Workers {
         Ok(fresh)
     }
 
-    /// Reads deposits again whose fee is not known, and closes the pages of campaigns that ended.
+    /// Reads deposits again: those whose fee is not known, those of which a case is open, and now and then
+    /// every one, since events get lost. Closes the pages of campaigns that ended.
     async fn deposits(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
         let (has_ended, open) = self.desk.look(id, |state| {
             let open = state.deposits().iter().filter(|(_, deposit)| {
-                let is_unsettled = deposit.is_confirmed() && !deposit.settled;
-                !deposit.is_advance && (is_unsettled || deposit.status == DepositStatus::Expected)
+                !deposit.is_advance && deposit.status != DepositStatus::Failed
             });
-            let open = open.map(|(seq, deposit)| (*seq, deposit.session.clone(), deposit.status));
+            let open = open.map(|(seq, deposit)| {
+                let is_quiet = deposit.settled && deposit.cases.iter().all(|case| !case.open);
+                let pause = if is_quiet { RECHECK_MS } else { self.pace.poll_ms };
+                (*seq, deposit.session.clone(), (deposit.status, pause))
+            });
             let ended = state.ended_at().is_some() || state.state().is_terminal();
             (ended, open.collect::<Vec<_>>())
         })?;
         let mut done = 0;
-        for (seq, session, status) in open {
+        for (seq, session, (status, pause)) in open {
             let is_expected = status == DepositStatus::Expected;
             // What is expected of a running campaign is told by an event.
             if (is_expected && !has_ended) || !self.is_due((id, seq), now) {
@@ -232,7 +239,7 @@ impl Workers {
             match deposits::observe(&self.desk, &*self.provider, of, now).await {
                 Ok(deposits::Booked::Funds(_) | deposits::Booked::Failed(_)) => done += 1,
                 Ok(_) => self.with(|memory| {
-                    memory.pauses.at((id, seq), now.saturating_add(self.pace.poll_ms));
+                    memory.pauses.at((id, seq), now.saturating_add(pause));
                 }),
                 Err(error) => {
                     self.pause((id, seq), now);

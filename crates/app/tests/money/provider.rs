@@ -186,6 +186,7 @@ impl PaymentProvider for Scripted {
             world.refunds.iter().find(is_it).map(|order| RefundSeen {
                 id: format!("re_{}", order.key),
                 reference: Some(order.reference.clone()),
+                created_at: 0,
                 amount: order.amount,
                 currency: "usd".to_owned(),
                 progress: RefundProgress::Succeeded,

@@ -146,18 +146,28 @@ impl Stripe {
             if !is_alike {
                 return Err(unusable("a dispute is not in the charge's currency and world"));
             }
-            let taken = -booked.iter().map(|booked| booked.amount).sum::<Minor>();
+            let amounts = || booked.iter().map(|booked| booked.amount);
+            let withdrawn: Minor = amounts().filter(|one| one.is_negative()).map(|one| -one).sum();
+            let returned: Minor = amounts().filter(|one| one.is_positive()).sum();
             let fee = booked.iter().map(|booked| booked.fee).sum::<Minor>();
-            if taken.is_negative() || fee.is_negative() {
+            if returned > withdrawn || fee.is_negative() {
                 return Err(unusable("the bookings of a dispute do not add up"));
             }
             let progress = match dispute.status.as_str() {
                 "won" | "prevented" => DisputeProgress::Won,
                 "lost" => DisputeProgress::Lost,
-                status if status.starts_with("warning_") && taken.is_zero() => continue,
+                status if status.starts_with("warning_") && withdrawn.is_zero() => continue,
                 _ => DisputeProgress::Open,
             };
-            seen.push(DisputeSeen { id: dispute.id, amount: dispute.amount, taken, fee, progress });
+            seen.push(DisputeSeen {
+                id: dispute.id,
+                created_at: ms(dispute.created),
+                amount: dispute.amount,
+                withdrawn,
+                returned,
+                fee,
+                progress,
+            });
         }
         Ok(seen)
     }

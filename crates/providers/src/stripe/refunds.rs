@@ -6,7 +6,7 @@ use sponsorhub_app::ports::{Outcome, ProviderError};
 use super::Stripe;
 use super::answer::done;
 use super::form::Form;
-use super::wire::{List, Refund, code, read, step, unusable};
+use super::wire::{List, Refund, code, ms, read, step, unusable};
 
 /// What the refund is called on the provider's object.
 const REFUND: &str = "refund_id";
@@ -83,6 +83,7 @@ impl Stripe {
                 all.push(RefundSeen {
                     id: refund.id,
                     reference,
+                    created_at: ms(refund.created),
                     amount: refund.amount,
                     currency: refund.currency,
                     progress,

@@ -63,6 +63,7 @@ pub(crate) struct BalanceTransaction {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dispute {
     pub(crate) id: String,
+    pub(crate) created: i64,
     pub(crate) amount: Minor,
     pub(crate) status: String,
     pub(crate) livemode: bool,
@@ -109,6 +110,7 @@ pub(crate) struct Transfer {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Refund {
     pub(crate) id: String,
+    pub(crate) created: i64,
     pub(crate) amount: Minor,
     pub(crate) currency: String,
     pub(crate) charge: Option<String>,

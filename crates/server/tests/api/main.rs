@@ -14,4 +14,6 @@ mod input;
 
 mod judged;
 
+mod orders;
+
 mod parts;

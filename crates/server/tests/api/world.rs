@@ -151,7 +151,7 @@ impl World {
     /// Moves the sandbox's time until the server has done what was due.
     pub(crate) async fn pass(&self, ms: i64) {
         let at = self.sandbox.sandbox.advance_ms(ms).expect("forward");
-        for _ in 0..1_000 {
+        for _ in 0..12_000 {
             let (_, standing) = self.get(("operator", "admin"), "/workers").await;
             if standing["settled_at"].as_i64().is_some_and(|settled| settled >= at) {
                 return;

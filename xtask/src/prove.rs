@@ -3,7 +3,7 @@
 //! A proof is a command that a reader can repeat. What follows the marker in the document is
 //! written by hand (what a run found, and what was changed) and stays when the rest is rewritten.
 //!
-//! To add a proof, add it to [`proofs`].
+//! To add a proof, add it to one of the lists below.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,18 +60,8 @@ struct Proof {
     command: Result<Cargo, String>,
 }
 
-fn proofs(model: Model, orders: Option<&Path>, seed: u64) -> Vec<Proof> {
-    let on_orders = |line| {
-        let cargo = Cargo::new(line);
-        let Some(orders) = orders else { return cargo };
-        let shown = orders.file_name().map(|name| name.to_string_lossy().into_owned());
-        let (path, shown) = (orders.display().to_string(), shown.unwrap_or_default());
-        cargo.env_shown_as("SPONSORHUB_ORDERS", &path, &shown)
-    };
-    let replay = match orders {
-        Some(_) => Ok(on_orders(REPLAY)),
-        None => Err("no file of orders was given: --orders FILE".to_owned()),
-    };
+/// Proofs of rules and formats.
+fn proofs_of_rules(model: Model, seed: u64) -> Vec<Proof> {
     let comparison = match model {
         Model::At(folder) => Ok(comparison(&folder, HISTORIES, seed)),
         Model::Absent(reason) => Err(reason),
@@ -99,6 +89,23 @@ fn proofs(model: Model, orders: Option<&Path>, seed: u64) -> Vec<Proof> {
             shows: "A link or click token that was changed in any way does not verify.",
             command: Ok(Cargo::new(mutants).env("SPONSORHUB_SEED", &seed)),
         },
+    ]
+}
+
+/// Proofs of stores and servers, on the file of orders where there is one.
+fn proofs_of_servers(orders: Option<&Path>) -> Vec<Proof> {
+    let on_orders = |line| {
+        let cargo = Cargo::new(line);
+        let Some(orders) = orders else { return cargo };
+        let shown = orders.file_name().map(|name| name.to_string_lossy().into_owned());
+        let (path, shown) = (orders.display().to_string(), shown.unwrap_or_default());
+        cargo.env_shown_as("SPONSORHUB_ORDERS", &path, &shown)
+    };
+    let replay = match orders {
+        Some(_) => Ok(on_orders(REPLAY)),
+        None => Err("no file of orders was given: --orders FILE".to_owned()),
+    };
+    vec![
         Proof {
             name: "A million events, each delivered twice",
             shows: "What is delivered again hours later enters no second time, and taking in does \
@@ -146,7 +153,8 @@ pub(crate) fn run(root: &Path, args: &ProveArgs) -> Result<Outcome> {
     // Tests run elsewhere than this command.
     let orders = args.orders.as_ref().map(|path| path.canonicalize()).transpose();
     let orders = orders.context("--orders")?;
-    for proof in proofs(model, orders.as_deref(), args.seed) {
+    let rules = proofs_of_rules(model, args.seed);
+    for proof in rules.into_iter().chain(proofs_of_servers(orders.as_deref())) {
         println!("\n══ {}\n", proof.name);
         proved.push(prove(proof, root)?);
     }

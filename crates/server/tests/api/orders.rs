@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use sponsorhub_sandbox::{Method as PayBy, Options, Outcome};
+use sponsorhub_sandbox::{Method as PayBy, Options, Outcome, Standing};
 use tokio::task::JoinSet;
 
 use crate::world::{BRAND, World, text};
@@ -106,7 +106,7 @@ impl Played {
     async fn act(&mut self, act: usize) {
         let sandbox = &self.world.sandbox.sandbox;
         match act {
-            0 => drop(sandbox.stand(&self.account, Default::default()).expect("an account")),
+            0 => drop(sandbox.stand(&self.account, Standing::default()).expect("an account")),
             1 => sandbox.pay(&self.session, PayBy::Delayed, Outcome::Succeed).expect("open"),
             2 => sandbox.settle(&self.session, None).expect("under way"),
             3 => {

@@ -29,6 +29,9 @@ const HISTORIES: u32 = 50_000;
 
 const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --nocapture";
 
+const PAYOUTS_UNDER_FAULTS: &str =
+    "test -p sponsorhub --test api under_random_faults_400 -- --ignored --nocapture";
+
 const ORDERS_OF_EVENTS: &str =
     "test -p sponsorhub --test api all_720_orders -- --ignored --nocapture";
 
@@ -123,6 +126,12 @@ fn proofs_of_servers(orders: Option<&Path>) -> Vec<Proof> {
             shows: "Events of payment, refund, dispute and account, in every order, repeated and among \
                     false ones, end in one state; no campaign is live before it is paid.",
             command: Ok(Cargo::new(ORDERS_OF_EVENTS)),
+        },
+        Proof {
+            name: "Payouts under random faults",
+            shows: "At a provider that cuts, fails, refuses and forgets, with an operator who tries \
+                    again and gives up at random, each payout is transferred once and the sums agree.",
+            command: Ok(Cargo::new(PAYOUTS_UNDER_FAULTS)),
         },
         Proof {
             name: "Real orders replayed",
@@ -267,7 +276,7 @@ mod tests {
     #[test]
     fn the_long_runs_are_longer_than_the_short_ones() {
         let model = Model::At("/m".into());
-        let lines: Vec<_> = proofs(model, None, 1)
+        let lines: Vec<_> = proofs_of_rules(model, 1)
             .into_iter()
             .filter_map(|proof| Some(proof.command.ok()?.line()))
             .collect();

@@ -9,7 +9,7 @@ use sponsorhub_core::attribution::link::LinkToken;
 use sponsorhub_core::attribution::promo_code::{self, CodeOwner};
 use sponsorhub_core::attribution::slug::Slug;
 use sponsorhub_core::campaign::lifecycle::Opening;
-use sponsorhub_core::campaign::terms::Terms;
+use sponsorhub_core::campaign::terms::{BaseUnlock, Terms};
 use sponsorhub_core::conversion::dedup::DedupKey;
 use sponsorhub_core::enrollment::Offer;
 use sponsorhub_core::hold::HoldDecision;
@@ -85,6 +85,11 @@ pub fn create(
     fees.check(&terms).map_err(|FeesError { field, fix }| CampaignError::Field { field, fix })?;
     for host in &terms.destination_hosts {
         host.parse::<AllowedHost>().map_err(|error| field("destination_hosts", &error))?;
+    }
+    if terms.base_unlock == Some(BaseUnlock::Deliverable) {
+        let fix =
+            "deliverables cannot be submitted yet; unlock the base by a number of conversions";
+        return Err(CampaignError::Field { field: "base_unlock", fix: fix.to_owned() });
     }
     if terms.ends_at > INTEGER_MAX {
         let fix = "milliseconds since 1970, at most 2^53 - 1".to_owned();
@@ -312,6 +317,19 @@ pub fn place_hold(
         let latest = plus_days(draft.now(), draft.campaign().terms().hold_deadline_days);
         draft.place_hold(conversion, deadline.unwrap_or(latest), reason.to_owned())
     })
+}
+
+/// An operator gives up a payout that is planned or was refused; what it was for is owed as before.
+///
+/// # Errors
+/// [`CommandError`]: an attempt is under way, or its outcome unknown.
+pub fn cancel_payout(
+    desk: &Desk,
+    campaign: CampaignId,
+    (payout, reason): (Seq, &str),
+    now: i64,
+) -> Result<(), CommandError> {
+    desk.command(campaign, now, |draft| draft.cancel_payout(payout, reason.to_owned()))
 }
 
 /// A person ends a hold.

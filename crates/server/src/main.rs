@@ -127,6 +127,16 @@ enum Command {
     /// Also while a server runs on the same data directory: it is asked then.
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(keys::Arguments),
+    #[command(hide = true)]
+    Verify {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _rest: Vec<String>,
+    },
+    #[command(hide = true)]
+    Witness {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _rest: Vec<String>,
+    },
     /// Brings the database of an installation up to this version, without serving.
     Migrate(migrate::Arguments),
     /// Says what a campaign would have cost on past orders, by month and by creator.
@@ -140,6 +150,20 @@ enum Command {
     Sandbox(sandbox::Arguments),
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn not_built(command: &str) -> anyhow::Result<ExitCode> {
+    anyhow::bail!(
+        "`sponsorhub {command}` is reserved and not built yet; `sponsorhub audit` checks a \
+                   whole installation, examples/verify_receipt.py one receipt"
+    )
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
@@ -148,12 +172,16 @@ fn main() -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Demo(arguments) => demo::run(&arguments),
         Command::WhatIf(arguments) => what_if::run(&arguments),
+        Command::Verify { .. } => not_built("verify"),
+        Command::Witness { .. } => not_built("witness"),
         Command::Migrate(arguments) => migrate::run(&arguments),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::run(arguments),
     };
     match result {
         Ok(code) => code,
+        // Whoever read has seen enough, as `| head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)

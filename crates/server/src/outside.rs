@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
+use sponsorhub_app::ports::Clock;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_providers::clerk::{Clerk, ClerkConfig};
 use sponsorhub_providers::http::{TimeLimits, client};
@@ -114,7 +115,7 @@ impl Outside {
     }
 
     /// Names everything that is missing at once.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let settings = [
             ("SPONSORHUB_STRIPE_SECRET_KEY", self.stripe_secret_key.is_none()),
             ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secrets.is_empty()),
@@ -150,7 +151,12 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Makes them; nobody is called. `public_url` is where browsers reach this server.
-    pub(crate) fn new(outside: &Outside, mode: Mode, public_url: &str) -> Result<Self> {
+    pub(crate) fn new(
+        outside: &Outside,
+        mode: Mode,
+        public_url: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         outside.check()?;
         let http = client(TimeLimits::default()).context("making an HTTP client")?;
         let base_url = outside.stripe_base_url.as_deref().unwrap_or(BASE_URL);
@@ -166,7 +172,7 @@ impl Clients {
         };
         let clerk = ClerkConfig::try_new(issuer, &keys, &parties, mode)?;
         Ok(Self {
-            provider: Arc::new(Stripe::new(stripe, http.clone(), Arc::new(SystemChance))),
+            provider: Arc::new(Stripe::new(stripe, http.clone(), Arc::new(SystemChance), clock)),
             identity: Arc::new(Clerk::new(clerk, http)),
             webhooks: Webhooks::try_new(&outside.stripe_webhook_secrets, mode)?,
             connect_webhooks: Webhooks::try_new(&outside.stripe_connect_webhook_secrets, mode)?,

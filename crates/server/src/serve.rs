@@ -36,6 +36,8 @@ use crate::{control, net, routes};
 
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     let config = Config::load(arguments)?;
+    // Before anything else is missed: who has nothing set yet is led to the demo.
+    config.outside.check()?;
     start_logging(config.log_format, &config.log)?;
     let listener = std::net::TcpListener::bind(config.listen);
     let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
@@ -60,7 +62,8 @@ pub(crate) fn run_on<S: Future<Output = ()>>(
         !is_virtual || mode == Mode::Sandbox,
         "--clock virtual: this installation is for {mode}; only a sandbox has another time"
     );
-    let clients = Clients::new(&config.outside, mode, public_url.trim_end_matches('/'))?;
+    let clients =
+        Clients::new(&config.outside, mode, public_url.trim_end_matches('/'), Arc::clone(&clock))?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let figures = Figures::new(Arc::clone(&is_ready))?;
     let store = open_store(config, &keyring, figures.clone(), Arc::clone(&clock))?;

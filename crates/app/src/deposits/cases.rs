@@ -37,6 +37,10 @@ pub(super) fn book(draft: &mut Draft, deposit: Seq, payment: &Payment) -> Result
             Seen::Dispute(one) => one.progress == DisputeProgress::Won && one.withdrawn.is_zero(),
         };
         let is_new = self::known(draft, deposit, id).is_none();
+        if !seen.amount().is_positive() {
+            tracing::warn!(deposit, case = id, "a case about no money was left alone");
+            continue;
+        }
         if is_new && is_over {
             // It began and ended unseen, and nothing moved.
             continue;

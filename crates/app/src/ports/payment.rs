@@ -274,6 +274,8 @@ pub struct TransferOrder {
     pub payout: String,
     /// The idempotency key of this attempt.
     pub key: String,
+    /// After this the provider may have forgotten the key, so it is not sent, milliseconds.
+    pub until: i64,
 }
 
 /// A transfer as it is now.
@@ -304,6 +306,8 @@ pub struct RefundOrder {
     pub reference: String,
     /// The idempotency key.
     pub key: String,
+    /// After this the provider may have forgotten the key, so it is not sent, milliseconds.
+    pub until: i64,
 }
 
 /// A refund as it is now.

@@ -120,7 +120,7 @@ impl Workers {
                 Err(CommandError::Refused(Refusal::Cash { .. })) => return Ok(false),
                 other => other?,
             }
-            open.state = Planned;
+            (open.state, open.attempted_at) = (Planned, now);
         } else if now.saturating_sub(open.attempted_at) > SAME_KEY_MS {
             return self.look_up(&open, account, "not_found", now).await;
         }
@@ -133,6 +133,7 @@ impl Workers {
             group: id,
             payout: payout_reference(id, open.payout),
             key: attempt_key(id, open.payout, open.attempt),
+            until: open.attempted_at.saturating_add(SAME_KEY_MS),
         };
         let was_in_doubt = matches!(open.state, Attempted | Unknown);
         match self.provider.transfer(&order).await {

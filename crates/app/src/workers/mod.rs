@@ -276,6 +276,11 @@ impl Workers {
         self.with(|memory| memory.pauses.after_failure(thing, now));
     }
 
+    /// Lets a payout or refund that waits after a failure be tried at the next tick.
+    pub fn try_now(&self, campaign: CampaignId, seq: Seq) {
+        self.resume((campaign, seq));
+    }
+
     fn resume(&self, thing: (CampaignId, Seq)) {
         self.with(|memory| memory.pauses.forget(&thing));
     }
@@ -291,6 +296,7 @@ fn is_at_rest(state: &Campaign, now: i64) -> bool {
         && !(state.is_refundable(now) && state.balance(Account::CampaignFunds).is_positive())
         && state.enrollments().iter().all(|enrollment| enrollment.unclaimed_left.is_zero())
         && state.deposits().values().all(|deposit| {
-            deposit.status == DepositStatus::Failed || deposit.is_advance || deposit.settled
+            let is_quiet = deposit.settled && deposit.cases.iter().all(|case| !case.open);
+            deposit.status == DepositStatus::Failed || deposit.is_advance || is_quiet
         })
 }

@@ -21,12 +21,16 @@ pub fn refund_reference(campaign: CampaignId, refund: Seq) -> String {
 impl Workers {
     /// Sends planned refunds; how many things were recorded.
     pub(super) async fn refund(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
-        let (currency, planned) = self.desk.look(id, |state| {
+        let (is_frozen, currency, planned) = self.desk.look(id, |state| {
             let planned =
                 state.refunds().iter().filter(|(_, refund)| refund.state == RefundState::Planned);
             let planned: Vec<_> = planned.map(|(seq, refund)| (*seq, *refund)).collect();
-            (state.terms().currency, planned)
+            (state.frozen() > 0, state.terms().currency, planned)
         })?;
+        if is_frozen {
+            // A bank that takes the money back must not get it a second time from here.
+            return Ok(0);
+        }
         let mut done = 0;
         for (seq, refund) in planned {
             if !self.is_due((id, seq), now) {
@@ -67,21 +71,26 @@ impl Workers {
             return Err(ProviderError::Unusable { what, request: None }.into());
         };
         let reference = refund_reference(id, seq);
-        if now.saturating_sub(refund.planned_at) > SAME_KEY_MS
-            && let Some(outcome) = self.find_refund(&charge, &reference).await?
-        {
-            return Ok(Some(outcome));
+        let mut sent_from = refund.planned_at;
+        if now.saturating_sub(refund.planned_at) > SAME_KEY_MS {
+            if let Some(outcome) = self.find_refund(&charge, &reference).await? {
+                return Ok(Some(outcome));
+            }
+            // Nothing moved under the key so far.
+            sent_from = now;
         }
         let order = RefundOrder {
             charge: charge.clone(),
             amount: refund.amount,
             currency,
             key: reference.clone(),
+            until: sent_from.saturating_add(SAME_KEY_MS),
             reference,
         };
         Ok(match self.provider.refund(&order).await {
-            Outcome::Done { id: refunded, amount } if amount == refund.amount => {
-                Some(RefundOutcome::Paid(refunded))
+            // Taken is not the same as back: the provider may wait for money, or fail later.
+            Outcome::Done { amount, .. } if amount == refund.amount => {
+                self.find_refund(&charge, &order.reference).await?
             }
             Outcome::Done { id: refunded, amount } => {
                 tracing::error!(%id, refund = seq, refunded, %amount, ordered = %refund.amount,
@@ -106,9 +115,13 @@ impl Workers {
         reference: &str,
     ) -> Result<Option<RefundOutcome>, MoneyError> {
         let found = self.provider.find_refund(charge, reference).await?;
-        Ok(found.map(|seen| match seen.progress {
-            RefundProgress::Failed => RefundOutcome::Failed("refund_failed".to_owned()),
-            RefundProgress::Pending | RefundProgress::Succeeded => RefundOutcome::Paid(seen.id),
+        Ok(found.and_then(|seen| {
+            Some(match seen.progress {
+                RefundProgress::Failed => RefundOutcome::Failed("refund_failed".to_owned()),
+                RefundProgress::Succeeded => RefundOutcome::Paid(seen.id),
+                // On its way, and it may come back: it is looked at again.
+                RefundProgress::Pending => return None,
+            })
         }))
     }
 

@@ -100,11 +100,17 @@ impl Draft {
         self.go(Command::Pause, cause)
     }
 
-    /// Credits clicks again.
+    /// Credits clicks again, with the money that a launch needs: what left since must be paid in first.
     ///
     /// # Errors
-    /// [`Refusal::State`] unless paused.
+    /// [`Refusal::State`] unless paused; [`Refusal::Frozen`] or [`Refusal::Unfunded`].
     pub fn resume(&mut self) -> Result<(), Refusal> {
+        let campaign = self.campaign();
+        if campaign.state() == State::Paused {
+            need(campaign.frozen() == 0, Refusal::Frozen)?;
+            let (confirmed, budget) = (campaign.confirmed_budget(), campaign.terms().budget);
+            need(confirmed >= budget, Refusal::Unfunded { confirmed, budget })?;
+        }
         self.go(Command::Resume, StateCause::Brand)
     }
 

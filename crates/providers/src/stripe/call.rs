@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Url};
-use sponsorhub_app::ports::{Chance, random};
+use sponsorhub_app::ports::{Chance, Clock, random};
 
 use crate::http;
 use crate::secret::Secret;
@@ -56,6 +56,7 @@ pub(crate) struct Line {
     pub(crate) version: String,
     pub(crate) repeats: Repeats,
     pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 struct Request {
@@ -63,6 +64,8 @@ struct Request {
     url: Url,
     body: Option<String>,
     key: Option<String>,
+    /// After this the provider may have forgotten the key, milliseconds.
+    until: Option<i64>,
 }
 
 impl Line {
@@ -71,14 +74,28 @@ impl Line {
         let mut url = self.url(path);
         let query = form.encode();
         url.set_query((!query.is_empty()).then_some(&query));
-        self.send(&Request { method: Method::GET, url, body: None, key: None }).await
+        self.send(&Request { method: Method::GET, url, body: None, key: None, until: None }).await
     }
 
     /// Changes something, under the caller's key; without one it is sent once.
     pub(crate) async fn post(&self, path: &[&str], form: &Form, key: Option<&str>) -> Answer {
         let (url, body) = (self.url(path), Some(form.encode()));
         let key = key.map(str::to_owned);
-        self.send(&Request { method: Method::POST, url, body, key }).await
+        self.send(&Request { method: Method::POST, url, body, key, until: None }).await
+    }
+
+    /// Moves money, under the caller's key and never after `until`, milliseconds. The clock is asked
+    /// before each sending: this machine may have slept since the last, and a key that the provider has
+    /// forgotten moves money again.
+    pub(crate) async fn move_money(
+        &self,
+        path: &[&str],
+        form: &Form,
+        (key, until): (&str, i64),
+    ) -> Answer {
+        let (url, body) = (self.url(path), Some(form.encode()));
+        let (key, until) = (Some(key.to_owned()), Some(until));
+        self.send(&Request { method: Method::POST, url, body, key, until }).await
     }
 
     /// Below the base address. Steps are ids or names that were checked to have no slash or dot.
@@ -95,6 +112,10 @@ impl Line {
         let mut is_doubtful = false;
         let mut repetition = 0;
         loop {
+            if request.until.is_some_and(|until| self.clock.now() > until) {
+                let why = "the key is too old to be sent".to_owned();
+                return Answer::Doubt { why, request: None, may_have_acted: is_doubtful };
+            }
             let Heard { answer, may_repeat } = self.once(request).await;
             if !may_repeat || !may_be_sent_again || repetition == self.repeats.most {
                 return after(answer, is_doubtful);
@@ -108,7 +129,7 @@ impl Line {
     }
 
     async fn once(&self, request: &Request) -> Heard {
-        let Request { method, url, body, key } = request;
+        let Request { method, url, body, key, until: _ } = request;
         let mut builder = self
             .client
             .request(method.clone(), url.clone())

@@ -25,7 +25,7 @@ use sponsorhub_app::ports::payment::{
     PaymentProvider, ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundSeen, Reply,
     Transfer, TransferOrder,
 };
-use sponsorhub_app::ports::{Chance, Later, Outcome};
+use sponsorhub_app::ports::{Chance, Clock, Later, Outcome};
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::event::campaign::Mode;
 
@@ -107,10 +107,16 @@ impl fmt::Debug for Stripe {
 }
 
 impl Stripe {
-    /// A client with these settings. `chance` spreads repetitions and makes nothing else.
-    pub fn new(config: StripeConfig, client: Client, chance: Arc<dyn Chance>) -> Self {
+    /// A client with these settings. `chance` spreads repetitions and makes nothing else; `clock` tells
+    /// when a key is too old.
+    pub fn new(
+        config: StripeConfig,
+        client: Client,
+        chance: Arc<dyn Chance>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let StripeConfig { base, secret_key, mode, version, repeats } = config;
-        let line = Line { client, base, key: secret_key, version, repeats, chance };
+        let line = Line { client, base, key: secret_key, version, repeats, chance, clock };
         Self { line, mode, lanes: Lanes::default() }
     }
 }

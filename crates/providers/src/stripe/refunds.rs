@@ -37,7 +37,7 @@ impl Stripe {
             .with("amount", order.amount)
             .with("reason", "requested_by_customer")
             .with(format!("metadata[{REFUND}]"), &order.reference);
-        let answer = self.line.post(&["refunds"], &form, Some(&order.key)).await;
+        let answer = self.line.move_money(&["refunds"], &form, (&order.key, order.until)).await;
         answer.outcome(|body| {
             let read = read("refund", body.clone());
             let refund: Refund = read.map_err(|error| error.to_string())?;

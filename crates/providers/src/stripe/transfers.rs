@@ -46,7 +46,7 @@ impl Stripe {
             .with("transfer_group", order.group)
             .with(format!("metadata[{PAYOUT}]"), &order.payout);
         let lane = self.lanes.enter(&order.recipient).await;
-        let answer = self.line.post(&["transfers"], &form, Some(&order.key)).await;
+        let answer = self.line.move_money(&["transfers"], &form, (&order.key, order.until)).await;
         drop(lane);
         answer.outcome(|body| {
             let read = read("transfer", body.clone());

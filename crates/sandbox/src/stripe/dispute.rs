@@ -25,7 +25,7 @@ pub(crate) fn list(books: &Books, mut params: Params) -> Result<Value, Refusal> 
 
 impl Books {
     /// The bank of whoever paid takes the money of a session's charge away; returns the dispute's id.
-    /// None where nothing was paid.
+    /// None where nothing was paid, or less than that is left.
     pub(crate) fn dispute(&mut self, session: &str, amount: Option<i64>) -> Option<String> {
         let intent = self.sessions.get(session)?.payment_intent.clone()?;
         let charge = self.intents.get(&intent)?.latest_charge.clone()?;
@@ -34,12 +34,16 @@ impl Books {
             return None;
         }
         let (charge, rest) = (charge.clone(), charge.amount - charge.amount_refunded);
+        let amount = amount.unwrap_or(rest);
+        if !(1..=rest).contains(&amount) {
+            return None;
+        }
         let id = self.chance.id("du");
         self.charges.known(&charge.id).disputed = true;
         self.disputes.put(Dispute {
             id: id.clone(),
             object: "dispute",
-            amount: amount.unwrap_or(rest),
+            amount,
             balance_transactions: Vec::new(),
             charge: charge.id,
             created: self.now_s(),

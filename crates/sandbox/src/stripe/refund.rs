@@ -22,6 +22,10 @@ pub(crate) fn create(books: &mut Books, mut params: Params) -> Result<Value, Ref
     if charge.status != ChargeStatus::Succeeded {
         return Err(Refusal::uncoded(format!("Charge {} has not succeeded.", charge.id)));
     }
+    if charge.disputed {
+        let message = format!("Charge {} has been charged back; cannot issue a refund.", charge.id);
+        return Err(Refusal::executed("charge_disputed", message));
+    }
     let rest = charge.amount - charge.amount_refunded;
     if rest == 0 {
         let message = format!("Charge {} has already been refunded.", charge.id);

@@ -81,6 +81,12 @@ pub(super) async fn enroll(
                     // One part in one campaign; whoever asks again has it.
                     let known =
                         own.find(|(of, known)| *of == campaign && *known != EnrollmentId(seed.id));
+                    if let Some((_, known)) = known
+                        && look(&caller, campaign, known)?["ended_at"].is_i64()
+                    {
+                        let detail = "your part in this campaign has ended; there is no second one";
+                        return Err(Problem::new(StatusCode::CONFLICT, "enrollment", detail));
+                    }
                     let id = known.map_or(EnrollmentId(seed.id), |(_, known)| known);
                     let enrolled = campaigns::enroll(desk, campaign, (id, creator), None, now);
                     enrolled.map_err(Fault::from)?;

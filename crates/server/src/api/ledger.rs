@@ -161,7 +161,7 @@ pub(super) async fn balances(
     })
 }
 
-fn payout(campaign: CampaignId, state: &Campaign, seq: Seq, payout: &Payout) -> Value {
+pub(super) fn payout(campaign: CampaignId, state: &Campaign, seq: Seq, payout: &Payout) -> Value {
     json!({
         "payout": seq,
         "enrollment": state.enrollment(payout.enrollment).id,
@@ -289,7 +289,7 @@ struct Uphold {
 }
 
 /// Refuses reasons that no entry can carry.
-fn reason(reason: &str) -> Result<(), Problem> {
+pub(super) fn reason(reason: &str) -> Result<(), Problem> {
     if (1..=200).contains(&reason.len()) {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 mod caller;
 mod campaigns;
 mod deposits;
+mod disbursements;
 mod enrollments;
 mod extract;
 mod keys;

@@ -99,6 +99,7 @@ fn inputs() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("UpholdHold", object(&[("reason", text())], &["reason"])),
+        ("CancelPayout", object(&[("reason", text())], &["reason"])),
         (
             "IssueKey",
             object(
@@ -221,6 +222,21 @@ fn ledger_shapes() -> Vec<Shape> {
                 ("enrollment", id("enr_")),
                 ("is_open", flag()),
                 ("deadline", time()),
+            ],
+        ),
+        (
+            "Disbursement",
+            vec![
+                ("payout", number()),
+                ("campaign", id("cmp_")),
+                ("enrollment", id("enr_")),
+                ("amount", money.clone()),
+                ("state", json!({ "enum": ["planned", "attempted", "unknown", "failed"] })),
+                ("planned_on", time()),
+                ("attempted_at", maybe(&time())),
+                ("deposit", number()),
+                ("attempts", number()),
+                ("reference", text()),
             ],
         ),
         (

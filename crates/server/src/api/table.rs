@@ -3,7 +3,7 @@
 use axum::routing::{MethodRouter, delete, get, post, put};
 use sponsorhub_core::actor::Action;
 
-use super::{campaigns, deposits, enrollments, keys, ledger, me, payments, workers};
+use super::{campaigns, deposits, disbursements, enrollments, keys, ledger, me, payments, workers};
 use crate::shared::Shared;
 
 /// A route.
@@ -108,6 +108,13 @@ routes! {
     get "/api-keys", Some(Action::ManageKeys), "The brand's keys", None => 200 "ApiKeyList", keys::list;
     delete "/api-keys/{key}", Some(Action::ManageKeys), "Revoke a key", None => 200 "ApiKeyId",
         keys::revoke;
+    get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
+        None => 200 "DisbursementList", disbursements::list;
+    post "/campaigns/{campaign}/payouts/{payout}/retry", Some(Action::Operate),
+        "Try a payout again at once", NO_BODY => 200 "Payout", disbursements::retry;
+    post "/campaigns/{campaign}/payouts/{payout}/cancel", Some(Action::Operate),
+        "Give up a payout that is not under way", Some("CancelPayout") => 200 "Payout",
+        disbursements::cancel;
     get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
         None => 200 "Workers", workers::show;
 }

@@ -10,6 +10,8 @@ mod access;
 
 mod deposits;
 
+mod faults;
+
 mod input;
 
 mod judged;

@@ -178,5 +178,7 @@ pub(crate) const ADMIN: (&str, &str) = ("operator", "admin");
 pub(crate) fn filled(path: &str) -> String {
     let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
     let path = path.replace("{enrollment}", "enr_00000000000000000000000000");
-    path.replace("{key}", "key_00000000000000000000000000").replace("{conversion}", "7")
+    path.replace("{key}", "key_00000000000000000000000000")
+        .replace("{conversion}", "7")
+        .replace("{payout}", "7")
 }

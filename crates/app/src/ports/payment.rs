@@ -47,6 +47,9 @@ pub trait PaymentProvider: Send + Sync + std::fmt::Debug {
         payout: &'a str,
     ) -> Reply<'a, Option<Transfer>>;
 
+    /// Every transfer of a campaign.
+    fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>>;
+
     /// Sends money of a deposit back to where it came from.
     fn refund<'a>(&'a self, order: &'a RefundOrder) -> Later<'a, Outcome>;
 
@@ -283,6 +286,8 @@ pub struct TransferOrder {
 pub struct Transfer {
     /// The provider's id of it.
     pub id: String,
+    /// The reference that its order carried.
+    pub payout: Option<String>,
     /// How much, minor units.
     pub amount: Minor,
     /// What of it came back, minor units.

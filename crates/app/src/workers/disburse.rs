@@ -5,6 +5,8 @@
 //! have forgotten the key, and before a refusal that follows a doubt is believed, the transfer is
 //! looked up first.
 
+use std::collections::HashSet;
+
 use sponsorhub_core::disbursement::{DisbursementState, Outcome as Recorded};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
 use sponsorhub_core::money::{Currency, Minor};
@@ -13,9 +15,12 @@ use sponsorhub_core::refusal::Refusal;
 use super::{SAME_KEY_MS, Workers};
 use crate::deposits::MoneyError;
 use crate::desk::CommandError;
-use crate::ports::Outcome;
-use crate::ports::payment::TransferOrder;
+use crate::ports::payment::{Transfer, TransferOrder};
+use crate::ports::{Outcome, ProviderError};
 use crate::recipients;
+
+/// Stands for the comparison among the things of a campaign that may wait.
+const COMPARING: Seq = Seq::MAX;
 
 /// A payout whose money has not arrived.
 #[derive(Clone, Debug)]
@@ -51,6 +56,7 @@ impl Workers {
         if open.is_empty() {
             return Ok(0);
         }
+        self.compare(id, now).await?;
         let recipients = recipients::of_campaign(&self.desk, id)?;
         let (mut done, mut failed) = (0, None);
         for open in open {
@@ -75,6 +81,43 @@ impl Workers {
             Some(error) if done == 0 => Err(error),
             _ => Ok(done),
         }
+    }
+
+    /// Before the first payout of a campaign since this process started: every transfer at the provider
+    /// must be in the ledger. A ledger from a backup that is older than its last transfer has forgotten
+    /// it, and would pay the same earnings under another name (INV-3). Then a person must look.
+    async fn compare(&self, id: CampaignId, now: i64) -> Result<(), MoneyError> {
+        let thing = (id, COMPARING);
+        if self.with(|memory| memory.compared.contains(&id)) {
+            return Ok(());
+        }
+        let problem =
+            |what: String| MoneyError::from(ProviderError::Unusable { what, request: None });
+        if !self.is_due(thing, now) {
+            return Err(problem(format!("{id} waits: its transfers are not compared yet")));
+        }
+        self.pause(thing, now);
+        let there = self.provider.transfers_of(id).await?;
+        let known: HashSet<String> = self.desk.look(id, |state| {
+            use DisbursementState::{Attempted, Paid, Reversed, Unknown};
+            let sent = state
+                .payouts()
+                .iter()
+                .filter(|(_, one)| matches!(one.state, Attempted | Unknown | Paid | Reversed));
+            sent.map(|(seq, _)| payout_reference(id, *seq)).collect()
+        })?;
+        let is_known =
+            |transfer: &Transfer| transfer.payout.as_ref().is_some_and(|one| known.contains(one));
+        if let Some(strange) = there.iter().find(|transfer| !is_known(transfer)) {
+            let strange = &strange.id;
+            return Err(problem(format!(
+                "{strange} was transferred for {id} and is not in its ledger, which may be an old \
+                 copy; nothing is paid from it"
+            )));
+        }
+        self.resume(thing);
+        self.with(|memory| memory.compared.insert(id));
+        Ok(())
     }
 
     fn open_payouts(&self, id: CampaignId) -> Result<Vec<Open>, MoneyError> {

@@ -10,7 +10,7 @@ mod disburse;
 mod pauses;
 mod refund;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sponsorhub_core::campaign::state::State;
@@ -91,6 +91,8 @@ struct Memory {
     polled_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
+    /// Campaigns whose ledger was compared with the provider's transfers since this process started.
+    compared: HashSet<CampaignId>,
     /// Charges behind deposits.
     charges: HashMap<(CampaignId, Seq), String>,
     standing: Standing,

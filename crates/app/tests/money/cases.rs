@@ -11,6 +11,7 @@ use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 
+use crate::provider::Goes;
 use crate::{BUDGET, CAMPAIGN, DAY, Scene, T};
 
 fn refund(id: &str, amount: Minor, progress: RefundProgress) -> RefundSeen {
@@ -159,4 +160,45 @@ fn a_dispute_is_booked_alike_whichever_of_its_events_came() {
         }
         assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{ends:?}");
     }
+}
+
+/// INV-9 holds after the launch too: who took the money back does not go on.
+#[test]
+fn a_campaign_whose_money_was_taken_back_is_not_resumed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    let session = scene.provider.with(|world| world.payments.keys().next().cloned());
+    let session = session.expect("it was paid");
+    let mut payment = scene.provider.with(|world| world.payments[&session].clone());
+    let all = payment.amount;
+    let step = |step| campaigns::step(&scene.desk, CAMPAIGN, step, scene.now());
+    for progress in [DisputeProgress::Open, DisputeProgress::Lost] {
+        payment.disputes = vec![dispute(all, (all, Minor::ZERO), progress)];
+        tell(&scene, &payment);
+        if scene.look(Campaign::state) == State::Live {
+            step(Step::Pause).expect("paused");
+        }
+        step(Step::Resume).expect_err("no money");
+        assert_eq!(scene.look(Campaign::state), State::Paused);
+    }
+}
+
+/// A bank takes money back while the product sends the same money back: it must not go twice.
+#[test]
+fn a_planned_refund_is_not_sent_while_a_dispute_is_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let mut payment = funded(&scene);
+    scene.provider.with(|world| world.script.extend([Goes::NotDoneUnheard; 3]));
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    scene.tick();
+    let all = payment.amount;
+    payment.disputes = vec![dispute(all, (all, Minor::ZERO), DisputeProgress::Open)];
+    tell(&scene, &payment);
+    scene.provider.with(|world| world.script.clear());
+    for _ in 0..5 {
+        scene.pass(DAY);
+        scene.tick();
+    }
+    assert!(scene.provider.with(|world| world.refunds.is_empty()), "it waits");
 }

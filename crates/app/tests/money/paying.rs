@@ -164,6 +164,36 @@ fn a_killed_worker_leaves_an_attempt_that_the_next_one_finishes() {
     assert_eq!(moved(&again), [BASE], "INV-3");
 }
 
+/// An old copy of a ledger does not know what was paid since, and would pay it again.
+#[test]
+fn a_ledger_from_a_backup_pays_nothing_before_a_person_has_looked() {
+    let first = tempfile::tempdir().expect("a directory");
+    let backup = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(first.path());
+    let now = scene.now();
+    let provider = std::sync::Arc::clone(&scene.provider);
+    drop(scene);
+    for file in std::fs::read_dir(first.path()).expect("there") {
+        let file = file.expect("there");
+        std::fs::copy(file.path(), backup.path().join(file.file_name())).expect("copied");
+    }
+    for (directory, is_old) in [(&first, false), (&backup, true)] {
+        let mut again = Scene::open(directory.path());
+        again.clock.store(now, std::sync::atomic::Ordering::SeqCst);
+        again.provider = std::sync::Arc::clone(&provider);
+        let port: std::sync::Arc<dyn sponsorhub_app::ports::PaymentProvider> = provider.clone();
+        let pace = sponsorhub_app::workers::Pace { rollup_ms: 1_000, poll_ms: 1_000 };
+        again.workers = sponsorhub_app::workers::Workers::new(again.desk.clone(), port, pace);
+        for _ in 0..10 {
+            again.tick();
+            again.pass(6 * HOUR);
+        }
+        assert_eq!(moved(&again), [BASE], "INV-3");
+        let error = again.workers.standing().jobs["disburse"].error.clone();
+        assert_eq!(error.is_some_and(|error| error.contains("old copy")), is_old);
+    }
+}
+
 #[test]
 fn the_close_refunds_what_is_left_and_everything_is_zero() {
     let directory = tempfile::tempdir().expect("a directory");

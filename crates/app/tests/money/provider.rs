@@ -163,11 +163,28 @@ impl PaymentProvider for Scripted {
             };
             world.transfers.iter().find(is_it).map(|(key, _, amount)| Transfer {
                 id: format!("tr_{key}"),
+                payout: Some(payout.to_owned()),
                 amount: *amount,
                 reversed: Minor::ZERO,
                 currency: "usd".to_owned(),
                 created_at: 0,
             })
+        })))
+    }
+
+    fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>> {
+        let of_it = |(_, order, _): &&(String, TransferOrder, Minor)| order.group == group;
+        ready(Ok(self.with(|world| {
+            let all = world.transfers.iter().filter(of_it);
+            all.map(|(key, order, amount)| Transfer {
+                id: format!("tr_{key}"),
+                payout: Some(order.payout.clone()),
+                amount: *amount,
+                reversed: Minor::ZERO,
+                currency: "usd".to_owned(),
+                created_at: 0,
+            })
+            .collect()
         })))
     }
 

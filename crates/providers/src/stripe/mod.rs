@@ -163,6 +163,10 @@ impl PaymentProvider for Stripe {
         Box::pin(self.search_transfer(group, recipient, payout))
     }
 
+    fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>> {
+        Box::pin(self.transfers_in(group, None))
+    }
+
     fn refund<'a>(&'a self, order: &'a RefundOrder) -> Later<'a, Outcome> {
         Box::pin(self.send_back(order))
     }

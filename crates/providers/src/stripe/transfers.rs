@@ -16,9 +16,8 @@ use super::wire::{self, List, code, mode, ms, read, step, unusable};
 /// What the payout is called on the provider's object.
 const PAYOUT: &str = "payout_id";
 
-/// Pages of a hundred that are looked through for one payout: ten thousand transfers of one campaign
-/// to one creator.
-const PAGES_MAX: usize = 100;
+/// Pages of a hundred that are looked through: a hundred thousand transfers of one campaign.
+const PAGES_MAX: usize = 1_000;
 
 /// One transfer at a time for each recipient: the provider refuses more of them by a lock.
 #[derive(Debug, Default)]
@@ -64,36 +63,31 @@ impl Stripe {
         })
     }
 
-    pub(super) async fn search_transfer(
+    /// Every transfer of a campaign, to one recipient or to all.
+    pub(super) async fn transfers_in(
         &self,
         group: CampaignId,
-        recipient: &str,
-        payout: &str,
-    ) -> Result<Option<Transfer>, ProviderError> {
-        let mut found: Option<Transfer> = None;
+        recipient: Option<&str>,
+    ) -> Result<Vec<Transfer>, ProviderError> {
+        let recipient = recipient.map(|recipient| step("recipient", recipient)).transpose()?;
+        let mut all = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let form = Form::default()
                 .with("transfer_group", group)
-                .with("destination", step("recipient", recipient)?)
+                .with_some("destination", recipient)
                 .with("limit", 100)
                 .with_some("starting_after", after.as_ref());
             let body = self.line.get(&["transfers"], &form).await.reply()?;
             let page: List<wire::Transfer> = read("transfers", body)?;
             after = page.data.last().map(|transfer| transfer.id.clone());
-            for transfer in page.data {
-                if transfer.metadata.get(PAYOUT).is_none_or(|other| other != payout) {
-                    continue;
-                }
+            for mut transfer in page.data {
                 if mode(self.mode, transfer.livemode) != self.mode {
                     return Err(unusable(format!("{} is of another world", transfer.id)));
                 }
-                if let Some(first) = &found {
-                    let pair = format!("{} and {}", first.id, transfer.id);
-                    return Err(unusable(format!("two transfers of payout {payout}: {pair}")));
-                }
-                found = Some(Transfer {
+                all.push(Transfer {
                     id: transfer.id,
+                    payout: transfer.metadata.remove(PAYOUT),
                     amount: transfer.amount,
                     reversed: transfer.amount_reversed,
                     currency: transfer.currency,
@@ -101,10 +95,27 @@ impl Stripe {
                 });
             }
             if !page.has_more {
-                return Ok(found);
+                return Ok(all);
             }
         }
         // "Not there" must be a fact: it lets the payout be sent again.
-        Err(unusable("more transfers of one campaign to one recipient than are looked through"))
+        Err(unusable("more transfers of one campaign than are looked through"))
+    }
+
+    pub(super) async fn search_transfer(
+        &self,
+        group: CampaignId,
+        recipient: &str,
+        payout: &str,
+    ) -> Result<Option<Transfer>, ProviderError> {
+        let all = self.transfers_in(group, Some(recipient)).await?;
+        let mut of_it = all.into_iter().filter(|one| one.payout.as_deref() == Some(payout));
+        match (of_it.next(), of_it.next()) {
+            (Some(first), Some(second)) => {
+                let pair = format!("{} and {}", first.id, second.id);
+                Err(unusable(format!("two transfers of payout {payout}: {pair}")))
+            }
+            (found, _) => Ok(found),
+        }
     }
 }

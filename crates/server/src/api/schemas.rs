@@ -225,21 +225,6 @@ fn ledger_shapes() -> Vec<Shape> {
             ],
         ),
         (
-            "Disbursement",
-            vec![
-                ("payout", number()),
-                ("campaign", id("cmp_")),
-                ("enrollment", id("enr_")),
-                ("amount", money.clone()),
-                ("state", json!({ "enum": ["planned", "attempted", "unknown", "failed"] })),
-                ("planned_on", time()),
-                ("attempted_at", maybe(&time())),
-                ("deposit", number()),
-                ("attempts", number()),
-                ("reference", text()),
-            ],
-        ),
-        (
             "Payout",
             vec![
                 ("payout", number()),
@@ -306,11 +291,30 @@ fn caller_shapes() -> Vec<Shape> {
     ]
 }
 
+fn disbursement_shape() -> Shape {
+    let money = refers("Money");
+    (
+        "Disbursement",
+        vec![
+            ("payout", number()),
+            ("campaign", id("cmp_")),
+            ("enrollment", id("enr_")),
+            ("amount", money),
+            ("state", json!({ "enum": ["planned", "attempted", "unknown", "failed"] })),
+            ("planned_on", time()),
+            ("attempted_at", maybe(&time())),
+            ("deposit", number()),
+            ("attempts", number()),
+            ("reference", text()),
+        ],
+    )
+}
+
 fn shapes() -> impl Iterator<Item = Shape> {
     campaign_shapes()
         .into_iter()
         .chain(ledger_shapes())
-        .chain([statement_shape()])
+        .chain([disbursement_shape(), statement_shape()])
         .chain(caller_shapes())
 }
 

@@ -182,3 +182,9 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{conversion}", "7")
         .replace("{payout}", "7")
 }
+
+/// A line for the record of proofs.
+pub(crate) fn proven(line: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "proof: {line}").expect("stdout");
+}

@@ -61,6 +61,7 @@ mod yardstick;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Requests are many small allocations on several threads.
@@ -157,6 +158,15 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// What is wrong with the arguments, what may have been meant, and where to read on.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let said: Vec<&str> =
+        said.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    format!("{} (more: --help)", said.join(" "))
+}
+
 fn not_built(command: &str) -> anyhow::Result<ExitCode> {
     anyhow::bail!(
         "`sponsorhub {command}` is reserved and not built yet; `sponsorhub audit` checks a \
@@ -165,7 +175,18 @@ fn not_built(command: &str) -> anyhow::Result<ExitCode> {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error)
+            if error.use_stderr()
+                && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
+            eprintln!("{}", in_one_line(&error));
+            return ExitCode::from(2);
+        }
+        Err(error) => error.exit(),
+    };
+    let result = match arguments.command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Keys(arguments) => keys::run(&arguments),

@@ -7,9 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use sponsorhub_core::attribution::keys::Mode;
+use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::records::RefundState;
 use sponsorhub_core::money::Minor;
 
 use crate::problem::Problem;
@@ -58,6 +60,9 @@ fn body(shared: &Shared) -> anyhow::Result<String> {
         return Ok("<p>There is no campaign yet.</p>\n".to_owned());
     }
     let mut body = String::new();
+    if campaigns.len() == CAMPAIGNS_MAX {
+        writeln!(body, "<p>The first {CAMPAIGNS_MAX} campaigns; the API lists all.</p>")?;
+    }
     for listed in campaigns {
         let id = listed.campaign;
         let names = shared.desk.registry(|registry| -> anyhow::Result<Vec<(_, String)>> {
@@ -110,6 +115,8 @@ fn campaign(
         let amount = cell(refund.amount);
         writeln!(body, "<tr><td>refund {seq} to the brand</td><td>{status}</td>{amount}</tr>")?;
     }
+    let kept = cell(kept_by_provider(state));
+    writeln!(body, "<tr><td>fees</td><td>kept by the payment provider</td>{kept}</tr>")?;
     writeln!(body, "</table></div>\n<h3>Accounts</h3>\n<div class=\"wide\"><table>")?;
     writeln!(body, "<tr><th>Account</th><th class=\"n\">Balance</th></tr>")?;
     for account in Account::ALL {
@@ -119,6 +126,16 @@ fn campaign(
         }
     }
     writeln!(body, "</table></div>")
+}
+
+/// What came in, less what went on and what is still there.
+fn kept_by_provider(state: &Campaign) -> Minor {
+    let deposits = state.deposits().values().filter(|one| one.is_confirmed() && !one.is_advance);
+    let came: Minor = deposits.map(|one| one.amount - one.reversed).sum();
+    let payouts = state.payouts().values().filter(|one| one.state == DisbursementState::Paid);
+    let refunds = state.refunds().values().filter(|one| one.state == RefundState::Paid);
+    let went = payouts.map(|one| one.amount).sum::<Minor>() + refunds.map(|one| one.amount).sum();
+    came + state.balance(Account::PlatformAdvance) - went - state.balance(Account::Provider)
 }
 
 fn escape(text: &str) -> String {

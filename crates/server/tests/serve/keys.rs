@@ -160,10 +160,15 @@ fn wrong_arguments_get_one_clear_line() {
         (&["serve", "--queue-mib", "0"], "queue_mib: 1 to 4096"),
         (&["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
         (&["surve"], "serve"),
+        (&["demo", "--onc"], "--once"),
+        (&["keys", "list"], "--brand"),
+        (&["verify", "x.json"], "not built yet"),
+        (&["witness"], "not built yet"),
     ] {
         let output = sponsorhub().args(arguments).output().expect("ends");
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(says), "{arguments:?}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{arguments:?}: {error}");
     }
 }

@@ -9,6 +9,7 @@ use sponsorhub_core::attribution::link::LinkToken;
 use sponsorhub_core::attribution::promo_code::{self, CodeOwner};
 use sponsorhub_core::attribution::slug::Slug;
 use sponsorhub_core::campaign::lifecycle::Opening;
+use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::campaign::terms::{BaseUnlock, Terms};
 use sponsorhub_core::conversion::dedup::DedupKey;
 use sponsorhub_core::enrollment::Offer;
@@ -142,10 +143,25 @@ pub fn step(desk: &Desk, id: CampaignId, step: Step, now: i64) -> Result<(), Com
     desk.command(id, now, |draft| match step {
         Step::Launch => draft.launch(),
         Step::Pause => draft.pause(StateCause::Brand),
-        Step::Resume => draft.resume(),
+        Step::Resume => resume(draft),
         Step::Complete => draft.complete(StateCause::Brand),
         Step::Cancel => draft.cancel(),
     })
+}
+
+/// Resumes with the money that a launch needs: what was taken back since must be paid in first (INV-9).
+fn resume(draft: &mut Draft) -> Result<(), Refusal> {
+    let campaign = draft.campaign();
+    if campaign.state() == State::Paused {
+        let (confirmed, budget) = (campaign.confirmed_budget(), campaign.terms().budget);
+        if campaign.frozen() > 0 {
+            return Err(Refusal::Frozen);
+        }
+        if confirmed < budget {
+            return Err(Refusal::Unfunded { confirmed, budget });
+        }
+    }
+    draft.resume()
 }
 
 /// As [`step`], on an operator's word.
@@ -161,7 +177,7 @@ pub fn step_as_admin(
     desk.command(id, now, |draft| match step {
         Step::Launch => draft.launch(),
         Step::Pause => draft.pause(StateCause::Admin),
-        Step::Resume => draft.resume(),
+        Step::Resume => resume(draft),
         Step::Complete => draft.complete(StateCause::Admin),
         Step::Cancel => draft.cancel(),
     })

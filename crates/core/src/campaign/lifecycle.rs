@@ -100,17 +100,11 @@ impl Draft {
         self.go(Command::Pause, cause)
     }
 
-    /// Credits clicks again, with the money that a launch needs: what left since must be paid in first.
+    /// Credits clicks again.
     ///
     /// # Errors
-    /// [`Refusal::State`] unless paused; [`Refusal::Frozen`] or [`Refusal::Unfunded`].
+    /// [`Refusal::State`] unless paused.
     pub fn resume(&mut self) -> Result<(), Refusal> {
-        let campaign = self.campaign();
-        if campaign.state() == State::Paused {
-            need(campaign.frozen() == 0, Refusal::Frozen)?;
-            let (confirmed, budget) = (campaign.confirmed_budget(), campaign.terms().budget);
-            need(confirmed >= budget, Refusal::Unfunded { confirmed, budget })?;
-        }
         self.go(Command::Resume, StateCause::Brand)
     }
 

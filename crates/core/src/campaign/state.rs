@@ -144,7 +144,7 @@ pub const TRANSITIONS: &[Transition] = &[
     edge(State::Funded, Command::Unfund, State::Draft, "confirmed < budget"),
     edge(State::Funded, Command::Launch, State::Live, "confirmed ≥ budget, not frozen"),
     edge(State::Live, Command::Pause, State::Paused, ""),
-    edge(State::Paused, Command::Resume, State::Live, "confirmed ≥ budget, not frozen"),
+    edge(State::Paused, Command::Resume, State::Live, ""),
     edge(State::Draft, Command::Cancel, State::Cancelled, ""),
     edge(State::Funded, Command::Cancel, State::Cancelled, ""),
     edge(State::Live, Command::Complete, State::Completed, ""),

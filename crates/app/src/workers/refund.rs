@@ -1,7 +1,7 @@
 //! Unspent money on its way back to the brand.
 //!
-//! A planned refund is sent under a key made of its name, the same until there is an answer; once
-//! the provider may have forgotten the key, the refund is looked up first.
+//! A planned refund is looked up, and sent under a key made of its name where it is not there. It is
+//! paid once the provider calls it succeeded.
 
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::records::{Refund, RefundState};
@@ -16,6 +16,23 @@ use crate::ports::{Outcome, ProviderError};
 /// The idempotency key and the reference of a refund. Frozen: the provider has it.
 pub fn refund_reference(campaign: CampaignId, refund: Seq) -> String {
     format!("refund:{campaign}:{refund}")
+}
+
+/// What the provider has of a refund.
+enum Found {
+    Nothing,
+    /// It may still come back, so it is neither paid nor to be sent.
+    OnItsWay,
+    Over(RefundOutcome),
+}
+
+impl Found {
+    fn over(self) -> Option<RefundOutcome> {
+        match self {
+            Self::Over(outcome) => Some(outcome),
+            Self::Nothing | Self::OnItsWay => None,
+        }
+    }
 }
 
 impl Workers {
@@ -71,26 +88,24 @@ impl Workers {
             return Err(ProviderError::Unusable { what, request: None }.into());
         };
         let reference = refund_reference(id, seq);
-        let mut sent_from = refund.planned_at;
-        if now.saturating_sub(refund.planned_at) > SAME_KEY_MS {
-            if let Some(outcome) = self.find_refund(&charge, &reference).await? {
-                return Ok(Some(outcome));
-            }
-            // Nothing moved under the key so far.
-            sent_from = now;
+        // Asked first each time, so that what waits at the provider is neither lost nor ordered again.
+        match self.find_refund(&charge, &reference).await? {
+            Found::Over(outcome) => return Ok(Some(outcome)),
+            Found::OnItsWay => return Ok(None),
+            Found::Nothing => {}
         }
         let order = RefundOrder {
             charge: charge.clone(),
             amount: refund.amount,
             currency,
             key: reference.clone(),
-            until: sent_from.saturating_add(SAME_KEY_MS),
+            until: now.saturating_add(SAME_KEY_MS),
             reference,
         };
         Ok(match self.provider.refund(&order).await {
             // Taken is not the same as back: the provider may wait for money, or fail later.
             Outcome::Done { amount, .. } if amount == refund.amount => {
-                self.find_refund(&charge, &order.reference).await?
+                self.find_refund(&charge, &order.reference).await?.over()
             }
             Outcome::Done { id: refunded, amount } => {
                 tracing::error!(%id, refund = seq, refunded, %amount, ordered = %refund.amount,
@@ -99,8 +114,10 @@ impl Workers {
             }
             // It may be the answer to a repetition, so it does not prove that nothing moved.
             Outcome::Refused { code, .. } => {
-                let found = self.find_refund(&charge, &order.reference).await?;
-                Some(found.unwrap_or(RefundOutcome::Failed(code)))
+                match self.find_refund(&charge, &order.reference).await? {
+                    Found::Nothing => Some(RefundOutcome::Failed(code)),
+                    found => found.over(),
+                }
             }
             Outcome::Unknown { why, .. } => {
                 tracing::warn!(%id, refund = seq, why, "no definite answer about a refund");
@@ -109,19 +126,12 @@ impl Workers {
         })
     }
 
-    async fn find_refund(
-        &self,
-        charge: &str,
-        reference: &str,
-    ) -> Result<Option<RefundOutcome>, MoneyError> {
+    async fn find_refund(&self, charge: &str, reference: &str) -> Result<Found, MoneyError> {
         let found = self.provider.find_refund(charge, reference).await?;
-        Ok(found.and_then(|seen| {
-            Some(match seen.progress {
-                RefundProgress::Failed => RefundOutcome::Failed("refund_failed".to_owned()),
-                RefundProgress::Succeeded => RefundOutcome::Paid(seen.id),
-                // On its way, and it may come back: it is looked at again.
-                RefundProgress::Pending => return None,
-            })
+        Ok(found.map_or(Found::Nothing, |seen| match seen.progress {
+            RefundProgress::Pending => Found::OnItsWay,
+            RefundProgress::Failed => Found::Over(RefundOutcome::Failed("refund_failed".into())),
+            RefundProgress::Succeeded => Found::Over(RefundOutcome::Paid(seen.id)),
         }))
     }
 

@@ -12,7 +12,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 
 use crate::provider::Goes;
-use crate::{BUDGET, CAMPAIGN, DAY, Scene, T};
+use crate::{BUDGET, CAMPAIGN, DAY, HOUR, Scene, T};
 
 fn refund(id: &str, amount: Minor, progress: RefundProgress) -> RefundSeen {
     let currency = "usd".to_owned();
@@ -201,4 +201,30 @@ fn a_planned_refund_is_not_sent_while_a_dispute_is_open() {
         scene.tick();
     }
     assert!(scene.provider.with(|world| world.refunds.is_empty()), "it waits");
+}
+
+/// A refund that waits at the provider is neither paid nor absent: it is not ordered again.
+#[test]
+fn a_refund_on_its_way_is_not_sent_a_second_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    funded(&scene);
+    scene.provider.with(|world| world.are_refunds_pending = true);
+    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    let wait = || {
+        for _ in 0..8 {
+            scene.tick();
+            scene.pass(7 * HOUR);
+        }
+    };
+    let clearing = || scene.look(|state| state.balance(Account::RefundClearing));
+    wait();
+    assert!(clearing().is_positive(), "not paid yet");
+    // A definite no to the same key, as after a doubt, changes nothing about that.
+    scene.provider.with(|world| world.script.push_back(Goes::Refused));
+    wait();
+    assert_eq!(scene.provider.with(|world| world.refunds.len()), 1);
+    scene.provider.with(|world| world.are_refunds_pending = false);
+    wait();
+    assert_eq!((clearing(), scene.provider.with(|world| world.refunds.len())), (Minor::ZERO, 1));
 }

@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) transfers: Vec<(String, TransferOrder, Minor)>,
     pub(crate) forgotten: usize,
     pub(crate) refunds: Vec<RefundOrder>,
+    /// Refunds wait for money, and their keys are forgotten meanwhile.
+    pub(crate) are_refunds_pending: bool,
     pub(crate) script: VecDeque<Goes>,
     pub(crate) calls: Vec<String>,
 }
@@ -88,6 +90,7 @@ impl World {
         self.calls.push(format!("refund {}", order.key));
         let goes = self.script.pop_front().unwrap_or(Goes::Well);
         let is_seen = self.refunds.iter().any(|seen| seen.key == order.key);
+        let is_seen = is_seen && !self.are_refunds_pending;
         match goes {
             Goes::NotDoneUnheard => return unknown(),
             Goes::Refused => return refused(),
@@ -206,7 +209,11 @@ impl PaymentProvider for Scripted {
                 created_at: 0,
                 amount: order.amount,
                 currency: "usd".to_owned(),
-                progress: RefundProgress::Succeeded,
+                progress: if world.are_refunds_pending {
+                    RefundProgress::Pending
+                } else {
+                    RefundProgress::Succeeded
+                },
             })
         })))
     }

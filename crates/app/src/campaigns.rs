@@ -135,16 +135,21 @@ pub enum Step {
     Cancel,
 }
 
-/// Moves a campaign along its lifecycle.
+/// Moves a campaign along its lifecycle, on the word of its brand or of an operator.
 ///
 /// # Errors
 /// [`CommandError`].
-pub fn step(desk: &Desk, id: CampaignId, step: Step, now: i64) -> Result<(), CommandError> {
+pub fn step(
+    desk: &Desk,
+    id: CampaignId,
+    (step, cause): (Step, StateCause),
+    now: i64,
+) -> Result<(), CommandError> {
     desk.command(id, now, |draft| match step {
         Step::Launch => draft.launch(),
-        Step::Pause => draft.pause(StateCause::Brand),
+        Step::Pause => draft.pause(cause),
         Step::Resume => resume(draft),
-        Step::Complete => draft.complete(StateCause::Brand),
+        Step::Complete => draft.complete(cause),
         Step::Cancel => draft.cancel(),
     })
 }
@@ -162,25 +167,6 @@ fn resume(draft: &mut Draft) -> Result<(), Refusal> {
         }
     }
     draft.resume()
-}
-
-/// As [`step`], on an operator's word.
-///
-/// # Errors
-/// [`CommandError`].
-pub fn step_as_admin(
-    desk: &Desk,
-    id: CampaignId,
-    step: Step,
-    now: i64,
-) -> Result<(), CommandError> {
-    desk.command(id, now, |draft| match step {
-        Step::Launch => draft.launch(),
-        Step::Pause => draft.pause(StateCause::Admin),
-        Step::Resume => resume(draft),
-        Step::Complete => draft.complete(StateCause::Admin),
-        Step::Cancel => draft.cancel(),
-    })
 }
 
 /// Enrolls a creator. The ledger does not say whom an enrollment pays, so that is recorded first.

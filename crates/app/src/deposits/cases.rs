@@ -32,17 +32,12 @@ pub(super) fn book(draft: &mut Draft, deposit: Seq, payment: &Payment) -> Result
     let known = draft.campaign().deposits().get(&deposit);
     let is_settled = known.is_some_and(|known| known.settled);
     for (_, id, seen) in cases {
-        let is_over = match seen {
-            Seen::Refund(refund) => refund.progress == RefundProgress::Failed,
-            Seen::Dispute(one) => one.progress == DisputeProgress::Won && one.withdrawn.is_zero(),
-        };
-        let is_new = self::known(draft, deposit, id).is_none();
         if !seen.amount().is_positive() {
             tracing::warn!(deposit, case = id, "a case about no money was left alone");
             continue;
         }
-        if is_new && is_over {
-            // It began and ended unseen, and nothing moved.
+        let is_new = self::known(draft, deposit, id).is_none();
+        if is_new && seen.moved_nothing() {
             continue;
         }
         if is_new {
@@ -66,6 +61,14 @@ enum Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Whether it is over and the money never left.
+    fn moved_nothing(self) -> bool {
+        match self {
+            Self::Refund(refund) => refund.progress == RefundProgress::Failed,
+            Self::Dispute(one) => one.progress == DisputeProgress::Won && one.withdrawn.is_zero(),
+        }
+    }
+
     fn amount(self) -> Minor {
         match self {
             Self::Refund(refund) => refund.amount,

@@ -171,12 +171,15 @@ impl Workers {
         };
         self.with(|memory| {
             let status = memory.standing.jobs.entry(job).or_default();
+            // A campaign that went well does not hide another that did not.
+            if error.is_some() || status.last_run_at != now {
+                status.error = error;
+            }
             status.last_run_at = now;
             status.done += u64::try_from(count).unwrap_or(u64::MAX);
             if count > 0 {
                 status.last_done_at = now;
             }
-            status.error = error;
         });
         count
     }

@@ -8,6 +8,7 @@ use sponsorhub_app::ports::payment::{
 };
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 
@@ -56,8 +57,10 @@ fn a_deposit_that_was_refunded_by_hand_funds_nothing() {
     assert!(matches!(tell(&scene, &payment), Booked::Funds(_)));
     assert_eq!(scene.look(Campaign::state), State::Draft);
     assert_eq!(scene.look(|state| state.balance(Account::CampaignFunds)), Minor::ZERO);
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now()).expect_err("not funded");
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Launch, StateCause::Brand), scene.now())
+        .expect_err("not funded");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("given up");
     for _ in 0..3 {
         scene.pass(DAY);
         scene.tick();
@@ -102,7 +105,8 @@ fn a_refund_of_our_own_is_no_case() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::open(directory.path());
     let mut payment = funded(&scene);
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("given up");
     for _ in 0..3 {
         scene.pass(DAY);
         scene.tick();
@@ -171,7 +175,8 @@ fn a_campaign_whose_money_was_taken_back_is_not_resumed() {
     let session = session.expect("it was paid");
     let mut payment = scene.provider.with(|world| world.payments[&session].clone());
     let all = payment.amount;
-    let step = |step| campaigns::step(&scene.desk, CAMPAIGN, step, scene.now());
+    let step =
+        |step| campaigns::step(&scene.desk, CAMPAIGN, (step, StateCause::Brand), scene.now());
     for progress in [DisputeProgress::Open, DisputeProgress::Lost] {
         payment.disputes = vec![dispute(all, (all, Minor::ZERO), progress)];
         tell(&scene, &payment);
@@ -190,7 +195,8 @@ fn a_planned_refund_is_not_sent_while_a_dispute_is_open() {
     let scene = Scene::open(directory.path());
     let mut payment = funded(&scene);
     scene.provider.with(|world| world.script.extend([Goes::NotDoneUnheard; 3]));
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("given up");
     scene.tick();
     let all = payment.amount;
     payment.disputes = vec![dispute(all, (all, Minor::ZERO), DisputeProgress::Open)];
@@ -210,7 +216,8 @@ fn a_refund_on_its_way_is_not_sent_a_second_time() {
     let scene = Scene::open(directory.path());
     funded(&scene);
     scene.provider.with(|world| world.are_refunds_pending = true);
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("given up");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("given up");
     let wait = || {
         for _ in 0..8 {
             scene.tick();

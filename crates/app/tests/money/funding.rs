@@ -9,6 +9,7 @@ use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::registry::Endpoint;
@@ -103,8 +104,12 @@ fn no_order_of_events_makes_a_campaign_live_without_its_money() {
                     scene.pass(1_000);
                     is_funded |= says == Says::Succeeded && !has_failed;
                     has_failed |= says == Says::AsyncFailed && !is_funded;
-                    let launched =
-                        campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now());
+                    let launched = campaigns::step(
+                        &scene.desk,
+                        CAMPAIGN,
+                        (Step::Launch, StateCause::Brand),
+                        scene.now(),
+                    );
                     let state = scene.look(Campaign::state);
                     let said = [first, second, third];
                     assert_eq!(state == State::Live, is_funded, "{said:?} after {number}");
@@ -159,7 +164,8 @@ fn pages_of_a_cancelled_campaign_are_closed_and_late_money_goes_back() {
     let (unpaid, late) = (scene.deposit("unpaid"), scene.deposit("late"));
     let open = Payment { is_paid: false, fee: None, ..Scene::paid(&unpaid) };
     scene.pay(open);
-    campaigns::step(&scene.desk, CAMPAIGN, Step::Cancel, scene.now()).expect("cancelled");
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("cancelled");
     scene.pay(Scene::paid(&late));
     for _ in 0..6 {
         scene.pass(2_000);

@@ -30,6 +30,7 @@ use sponsorhub_app::workers::{Pace, Workers};
 use sponsorhub_core::attribution::keys::{Keyring, KeyringId, Mode, Secret};
 use sponsorhub_core::campaign::terms::{BaseUnlock, OnExhausted, Rate, Terms};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_store::registry::{Brand, PersonName};
@@ -188,7 +189,8 @@ impl Scene {
         let opened = scene.deposit("first");
         scene.pay(Scene::paid(&opened));
         scene.observe(&opened.checkout.session);
-        campaigns::step(&scene.desk, CAMPAIGN, Step::Launch, scene.now()).expect("live");
+        campaigns::step(&scene.desk, CAMPAIGN, (Step::Launch, StateCause::Brand), scene.now())
+            .expect("live");
         let who = (ENROLLMENT, CREATOR);
         campaigns::enroll(&scene.desk, CAMPAIGN, who, None, scene.now()).expect("enrolled");
         let addresses =

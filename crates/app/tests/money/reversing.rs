@@ -13,6 +13,7 @@ use sponsorhub_app::velocity::OnTheWay;
 use sponsorhub_core::campaign::terms::{OnExhausted, Rate, Terms};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::money::{Currency, Minor};
 
 use crate::{BRAND, BUDGET, CREATOR, Counting, DAY, HOUR, Scene, T, keyring};
@@ -56,7 +57,8 @@ impl Shop {
                 ..Scene::paid(&opened)
             });
             scene.observe(&opened.checkout.session);
-            campaigns::step(&scene.desk, campaign, Step::Launch, scene.now()).expect("live");
+            campaigns::step(&scene.desk, campaign, (Step::Launch, StateCause::Brand), scene.now())
+                .expect("live");
             let enrollment = EnrollmentId([30 + u8::try_from(number).expect("small"); 16]);
             let who = (enrollment, CREATOR);
             campaigns::enroll(&scene.desk, campaign, who, None, scene.now()).expect("enrolled");

@@ -9,6 +9,7 @@ use sponsorhub_app::reading::{self, Once};
 use sponsorhub_core::actor::{Action, Role};
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::refusal::Refusal;
 
@@ -117,11 +118,12 @@ async fn step(
             |_| {},
             async |_: Seed| {
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-                tokio::task::block_in_place(|| match caller.role {
-                    Role::Admin => campaigns::step_as_admin(desk, id, step, now),
-                    _ => campaigns::step(desk, id, step, now),
-                })
-                .or_else(|error| is_there_already(&caller, id, step, error))?;
+                let cause = match caller.role {
+                    Role::Admin => StateCause::Admin,
+                    Role::Brand | Role::Creator => StateCause::Brand,
+                };
+                tokio::task::block_in_place(|| campaigns::step(desk, id, (step, cause), now))
+                    .or_else(|error| is_there_already(&caller, id, step, error))?;
                 Ok((StatusCode::OK, look(&caller, id)?))
             },
         )

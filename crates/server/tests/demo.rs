@@ -3,7 +3,7 @@
 
 mod house;
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use house::{Play, Sandbox, play_and_kill, settings, sponsorhub, text};
 use serde_json::{Value, json};
@@ -61,6 +61,13 @@ fn people_get_lines_and_the_directory_can_be_audited() {
     assert!(said.contains("left over                                0.00 USD"), "{said}");
     let audit = sponsorhub().args(["audit", "--data-dir"]).arg(&data).output().expect("runs");
     assert!(audit.status.success(), "{}", text(&audit.stdout));
+    // Whoever has read enough, as `| head` does, hears no complaint, and half an audit is none.
+    let mut audit = sponsorhub();
+    audit.args(["audit", "--data-dir"]).arg(&data);
+    let mut audit = audit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    drop(audit.stdout.take());
+    let audit = audit.wait_with_output().expect("ends");
+    assert_eq!((audit.status.code(), text(&audit.stderr).as_str()), (Some(2), ""));
     let again = demo.output().expect("runs");
     assert_eq!(again.status.code(), Some(2));
     let said = text(&again.stderr);

@@ -186,3 +186,21 @@ async fn a_refund_that_the_balance_does_not_cover_waits_for_money() {
     let refunds = array(&moved["movements"]).iter().filter(|one| one["kind"] == "refund");
     assert_eq!(refunds.count(), 1);
 }
+
+#[tokio::test]
+async fn what_a_bank_has_taken_back_is_not_refunded_as_well() {
+    let world = World::new().await;
+    let charge = world.charge(10_000).await;
+    world.advance(1_000);
+    let sessions = world.get("/v1/checkout/sessions").await.ok();
+    let session = text(&array(&sessions["data"])[0]["id"]);
+    let sandbox = world.sandbox();
+    for nothing in [0, -1, 10_001] {
+        assert_eq!(sandbox.dispute(&session, Some(nothing)), None, "{nothing}");
+    }
+    let dispute = sandbox.dispute(&session, None).expect("paid");
+    let refund = world.post("/v1/refunds", &format!("charge={charge}")).await;
+    assert_eq!(refund.code(), "charge_disputed");
+    assert!(sandbox.close_dispute(&dispute, false));
+    assert!(!sandbox.close_dispute(&dispute, true), "it is decided once");
+}

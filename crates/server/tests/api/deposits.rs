@@ -159,3 +159,15 @@ async fn a_deposit_whose_answer_was_lost_is_found_again() {
         world.ask(BRAND, (Method::POST, &path), Some(&amount), Some("d1")).await;
     assert_eq!(again, StatusCode::CREATED, "after {status}: {deposit}");
 }
+
+/// What came in is somewhere: on the page at `/` too, the provider's part included.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_page_says_what_the_provider_kept() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    world.paid(BRAND, &world.terms()).await;
+    let page = world.client.get(format!("{}/", world.address)).send().await.expect("answers");
+    let page = page.text().await.expect("text");
+    let row = page.lines().find(|line| line.contains("kept by the payment provider"));
+    assert!(row.is_some_and(|row| row.contains("30.49")), "{page}");
+}

@@ -118,6 +118,11 @@ async fn terms_keep_the_operators_fees_and_say_every_name_once() {
     let request = world.client.post(format!("{}/api/v1/campaigns", world.address)).body(twice);
     let answer = request.bearer_auth(world.token(BRAND.0, BRAND.1)).send().await.expect("answers");
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let mut deliverable = world.terms();
+    deliverable["base"] = json!(500);
+    deliverable["base_unlock"] = json!("deliverable");
+    let (status, problem, _) = world.post(BRAND, "/campaigns", &deliverable).await;
+    assert_eq!((status.as_u16(), &problem["field"]), (400, &json!("base_unlock")), "{problem}");
     let campaign = world.campaign(BRAND).await;
     let path = format!("/campaigns/{campaign}/cancel");
     let (status, problem, _) = world.post(BRAND, &path, &json!({ "really": true })).await;
@@ -128,6 +133,8 @@ async fn terms_keep_the_operators_fees_and_say_every_name_once() {
     let (_, part, _) = world.post(ADA, &path, &json!({})).await;
     let part = format!("{path}/{}", text(&part["id"]));
     world.post(ADA, &format!("{part}/end"), &json!({})).await;
+    let (status, problem, _) = world.post(ADA, &path, &json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "there is no second part: {problem}");
     let link = json!({ "destination": "https://shop.example/" });
     for (what, body) in [("links", link), ("codes", json!({ "readable": "ADA" }))] {
         let (status, problem, _) = world.post(ADA, &format!("{part}/{what}"), &body).await;

@@ -39,7 +39,9 @@ async fn holds_are_placed_once_and_a_refusal_never_turns_into_success() {
     for who in [BRAND, ADA] {
         world.join(who).await;
     }
-    let campaign = world.paid(BRAND, &world.terms()).await;
+    let mut terms = world.terms();
+    (terms["base"], terms["base_unlock"]) = (json!(700), json!({ "conversions": 5 }));
+    let campaign = world.paid(BRAND, &terms).await;
     let path = format!("/campaigns/{campaign}");
     world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
     let (_, part, _) = world.post(ADA, &format!("{path}/enrollments"), &json!({})).await;
@@ -67,6 +69,12 @@ async fn holds_are_placed_once_and_a_refusal_never_turns_into_success() {
     assert_eq!((status.as_u16(), &problem["field"]), (400, &"deadline".into()), "{problem}");
     let (status, body, _) = world.post(BRAND, &holds, &place).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
+    world.pass(2_000).await;
+    let statement = format!("{path}/statements/{}", text(&part["id"]));
+    let (_, statement) = world.get(ADA, &statement).await;
+    let amount = |field: &str| statement[field]["amount"].as_i64();
+    assert_eq!(amount("held"), Some(500), "without the platform's fee: {statement}");
+    assert_eq!(amount("base_reserved"), Some(700), "without the platform's fee: {statement}");
     let (status, ..) =
         world.post(BRAND, &format!("{holds}/{conversion}/release"), &json!({})).await;
     assert_eq!(status, StatusCode::OK);

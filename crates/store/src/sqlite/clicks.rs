@@ -8,7 +8,6 @@
 //! case. What cannot be written is dropped and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,6 +18,7 @@ use sponsorhub_core::time::day_of;
 
 use super::click_queue::ClickQueue;
 use super::click_reader::{SqliteClickReader, days, table};
+use super::lock::Lock;
 use super::open::{self, Known, fault};
 use crate::clicks::{Click, ClickLog, ClickReader, ClickStats, HOUR_MS, Verdict};
 use crate::error::{Cause, StoreError};
@@ -82,7 +82,7 @@ pub struct ClickWriter {
     /// Days that have a table.
     days: BTreeSet<i64>,
     /// Held until the writer goes.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl ClickWriter {
@@ -92,7 +92,7 @@ impl ClickWriter {
     /// [`StoreError`], one for each thing that can be wrong with a data directory.
     pub fn open(directory: &Path, options: &ClickOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(directory).map_err(|error| open::of_directory(directory, error))?;
-        let lock = open::lock(directory, LOCK)?;
+        let lock = Lock::take(directory, LOCK)?;
         let path = directory.join(DATABASE);
         let opening = |error| open::of_opening(&path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE

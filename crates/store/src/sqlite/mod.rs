@@ -39,6 +39,8 @@ mod judge;
 
 mod ledger;
 
+mod lock;
+
 mod near_misses;
 
 mod open;

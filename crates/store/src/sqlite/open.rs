@@ -1,18 +1,18 @@
-//! Opening a data directory: lock file, pragmas, whose database it is, migrations.
+//! Opening a data directory: its lock, pragmas, whose database it is, migrations.
 
 use std::cell::Cell;
-use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
+use super::lock::Lock;
 use crate::error::{Cause, KeyringId, StoreError};
 
 /// Name of the database in the data directory.
 const DATABASE: &str = "sponsorhub.db";
 
-/// Locked by the process that owns the directory. The operating system lets go when it dies.
+/// Locked by the process that owns the directory.
 const LOCK: &str = "sponsorhub.lock";
 
 /// "SpHb": marks the file as ours.
@@ -70,13 +70,13 @@ impl Default for Options {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) lock: File,
+    pub(super) lock: Lock,
 }
 
 /// Opens `directory` for writing and makes what is missing in it.
 pub(super) fn open(directory: &Path, options: &Options) -> Result<Opened, StoreError> {
     std::fs::create_dir_all(directory).map_err(|error| of_directory(directory, error))?;
-    let lock = lock(directory, LOCK)?;
+    let lock = Lock::take(directory, LOCK)?;
     let path = directory.join(DATABASE);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -88,18 +88,6 @@ pub(super) fn open(directory: &Path, options: &Options) -> Result<Opened, StoreE
     migrate(&mut connection, version).map_err(opening)?;
     check_installation(&connection, options.keyring)?;
     Ok(Opened { connection, lock })
-}
-
-/// Takes the lock file of this name, for as long as the file is kept.
-pub(super) fn lock(directory: &Path, name: &str) -> Result<File, StoreError> {
-    let path = directory.join(name);
-    let opened = File::options().create(true).truncate(false).write(true).open(path);
-    let file = opened.map_err(|error| of_directory(directory, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(Cause::new(error))),
-    }
 }
 
 /// A fault of the file system that a data directory is in.

@@ -18,7 +18,6 @@
 //! until the store is opened again.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
@@ -29,6 +28,7 @@ use super::batch::Lot;
 use super::checkpoint::{Bell, move_log};
 use super::inbox::{Inbox, Job, tell};
 use super::judge::{Blamed, Judge, Pending, Written};
+use super::lock::Lock;
 use super::open::{self, Options, fault};
 use super::registry;
 use crate::error::StoreError;
@@ -78,7 +78,7 @@ pub struct Sequencer {
     bell: Option<Arc<Bell>>,
     rung_at: u32,
     /// Held until the sequencer goes.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Sequencer {

@@ -50,10 +50,17 @@ fn a_foreign_or_missing_keyring_is_refused() {
     let [ours, other] = [KeyringId([1; 16]), KeyringId([2; 16])];
     drop(try_open(directory.path(), Some(ours)).expect("the first is recorded"));
     let foreign = try_open(directory.path(), Some(other));
-    assert!(matches!(foreign, Err(StoreError::ForeignKeyring { recorded, given })
-        if recorded == ours && given == other));
+    assert!(
+        matches!(&foreign, Err(StoreError::ForeignKeyring { recorded, given })
+            if *recorded == ours && *given == other),
+        "{foreign:?}"
+    );
+    drop(foreign);
     let missing = try_open(directory.path(), None);
-    assert!(matches!(missing, Err(StoreError::MissingKeyring(recorded)) if recorded == ours));
+    assert!(
+        matches!(&missing, Err(StoreError::MissingKeyring(recorded)) if *recorded == ours),
+        "{missing:?}"
+    );
     drop(try_open(directory.path(), Some(ours)).expect("ours still opens it"));
 }
 

@@ -30,7 +30,7 @@ const HISTORIES: u32 = 50_000;
 const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --nocapture";
 
 const PAYOUTS_UNDER_FAULTS: &str =
-    "test -p sponsorhub --test api under_random_faults_400 -- --ignored --nocapture";
+    "test -p sponsorhub --test api under_random_faults_2_000 -- --ignored --nocapture";
 
 const ORDERS_OF_EVENTS: &str =
     "test -p sponsorhub --test api all_720_orders -- --ignored --nocapture";

@@ -31,9 +31,12 @@ pub mod deposits;
 pub mod recipients;
 
 pub mod fees;
+
 pub mod inbox;
 
 pub mod workers;
+
+pub mod planted;
 
 pub mod audit;
 

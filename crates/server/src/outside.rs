@@ -8,7 +8,7 @@ use sponsorhub_providers::clerk::{Clerk, ClerkConfig};
 use sponsorhub_providers::http::{TimeLimits, client};
 use sponsorhub_providers::secret::Secret;
 use sponsorhub_providers::stripe::webhook::Webhooks;
-use sponsorhub_providers::stripe::{BASE_URL, Stripe, StripeConfig};
+use sponsorhub_providers::stripe::{BASE_URL, Repeats, Stripe, StripeConfig};
 use std::sync::Arc;
 
 use crate::world::SystemChance;
@@ -161,7 +161,10 @@ impl Clients {
         let http = client(TimeLimits::default()).context("making an HTTP client")?;
         let base_url = outside.stripe_base_url.as_deref().unwrap_or(BASE_URL);
         let secret_key = outside.stripe_secret_key.clone().context("a secret key")?;
-        let stripe = StripeConfig::try_new(base_url, secret_key, mode)?;
+        let mut stripe = StripeConfig::try_new(base_url, secret_key, mode)?;
+        if mode == Mode::Sandbox {
+            stripe.repeats = Repeats::SANDBOX;
+        }
         let issuer = outside.clerk_issuer.as_deref().context("an issuer")?;
         let keys = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
         let keys = outside.clerk_jwks_url.clone().unwrap_or(keys);

@@ -8,7 +8,7 @@ use sponsorhub_core::money::Minor;
 use sponsorhub_core::payout::IsPayable;
 use sponsorhub_core::refusal::Refusal;
 
-use super::Workers;
+use super::{Workers, is_within};
 use crate::deposits::MoneyError;
 use crate::recipients;
 
@@ -23,7 +23,7 @@ impl Workers {
     /// Brings a campaign up to `now` as far as the pace allows; whether anything was appended.
     pub(super) async fn advance(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
         let last = self.with(|memory| memory.advanced_at.get(&id).copied());
-        if last.is_some_and(|last| now.saturating_sub(last) < self.pace.rollup_ms) {
+        if last.is_some_and(|last| is_within(self.pace.rollup_ms, last, now)) {
             return Ok(0);
         }
         let payable = self.payable(id, now).await?;
@@ -46,7 +46,7 @@ impl Workers {
     async fn payable(&self, id: CampaignId, now: i64) -> Result<Vec<EnrollmentId>, MoneyError> {
         let mut payable = Vec::new();
         for (enrollment, recipient) in recipients::of_campaign(&self.desk, id)? {
-            let is_old = now.saturating_sub(recipient.checked_at) >= ASK_AGAIN_MS;
+            let is_old = !is_within(ASK_AGAIN_MS, recipient.checked_at, now);
             let mut may_receive = recipient.may_receive;
             if !may_receive && is_old {
                 let account = &recipient.account;

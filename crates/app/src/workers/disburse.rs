@@ -1,9 +1,10 @@
 //! Payouts on their way: attempt in the ledger, transfer at the provider, outcome in the ledger.
 //!
 //! At most one transfer per payout, for ever (INV-3). The attempt and its key are durable before the
-//! call. No answer leaves it unknown, and then only the same key is sent again; once the provider may
-//! have forgotten the key, and before a refusal that follows a doubt is believed, the transfer is
-//! looked up first.
+//! call. No answer leaves it unknown: then the transfer is looked up, and only where it is not there the
+//! same key is sent again. Once the provider may have forgotten the key, what is not there has failed.
+//! The look-up is what holds when a clock was wrong, and also before a refusal that follows a doubt is
+//! believed.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,7 @@ use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 
-use super::{SAME_KEY_MS, Workers};
+use super::{SAME_KEY_MS, Workers, tampering};
 use crate::deposits::MoneyError;
 use crate::desk::CommandError;
 use crate::ports::payment::{Transfer, TransferOrder};
@@ -21,6 +22,10 @@ use crate::recipients;
 
 /// Stands for the comparison among the things of a campaign that may wait.
 const COMPARING: Seq = Seq::MAX;
+
+/// How long a transfer must be missing before it counts as never made, milliseconds: far longer than
+/// the provider works on a request.
+const ABSENT_MS: i64 = 600_000;
 
 /// A payout whose money has not arrived.
 #[derive(Clone, Debug)]
@@ -145,30 +150,70 @@ impl Workers {
 
     /// One step of one payout; whether it is paid or a definite no now.
     async fn move_on(&self, mut open: Open, account: &str, now: i64) -> Result<bool, MoneyError> {
-        use DisbursementState::{Attempted, Failed, Planned, Unknown};
-        let id = open.id;
+        use DisbursementState::{Failed, Planned};
         if matches!(open.state, Planned | Failed) {
-            // What the provider said last may have changed since.
-            let fresh = recipients::refresh(&self.desk, &*self.provider, account, now).await?;
-            if !fresh.is_some_and(|fresh| fresh.may_receive) {
+            if !self.begin(&mut open, account, now).await? {
                 return Ok(false);
             }
-            open.attempt = open.attempt.saturating_add(1);
-            let key = attempt_key(id, open.payout, open.attempt);
-            let attempt = self
-                .desk
-                .command(id, now, |draft| draft.attempt(open.payout, key.clone(), &|_| true));
-            match attempt {
-                // Others' money is still on its way: this one waits for its turn.
-                Err(CommandError::Refused(Refusal::Cash { .. })) => return Ok(false),
-                other => other?,
-            }
-            (open.state, open.attempted_at) = (Planned, now);
-        } else if now.saturating_sub(open.attempted_at) > SAME_KEY_MS {
-            return self.look_up(&open, account, "not_found", now).await;
+        } else if let Some(is_paid) = self.settle_doubt(&open, account, now).await? {
+            return Ok(is_paid);
         }
+        self.send(&open, account, now).await
+    }
+
+    /// Puts the next attempt into the ledger. Not if it must wait for its turn.
+    async fn begin(&self, open: &mut Open, account: &str, now: i64) -> Result<bool, MoneyError> {
+        // What the provider said last may have changed since.
+        let fresh = recipients::refresh(&self.desk, &*self.provider, account, now).await?;
+        if !fresh.is_some_and(|fresh| fresh.may_receive) {
+            return Ok(false);
+        }
+        open.attempt = open.attempt.saturating_add(1);
+        let key = attempt_key(open.id, open.payout, open.attempt);
+        let attempt = self
+            .desk
+            .command(open.id, now, |draft| draft.attempt(open.payout, key.clone(), &|_| true));
+        match attempt {
+            // Others' money is still on its way.
+            Err(CommandError::Refused(Refusal::Cash { .. })) => return Ok(false),
+            other => other?,
+        }
+        (open.state, open.attempted_at) = (DisbursementState::Planned, now);
+        Ok(true)
+    }
+
+    /// Looks for the transfer of an attempt whose outcome nobody knows. None: it is not there, and the
+    /// same key may be sent again. Whatever the clocks say of the key's age, what has arrived is not sent
+    /// again.
+    async fn settle_doubt(
+        &self,
+        open: &Open,
+        account: &str,
+        now: i64,
+    ) -> Result<Option<bool>, MoneyError> {
+        let is_old = now.saturating_sub(open.attempted_at) > SAME_KEY_MS;
+        if !tampering::skips_look_up(is_old) {
+            let payout = payout_reference(open.id, open.payout);
+            if let Some(found) = self.provider.find_transfer(open.id, account, &payout).await? {
+                return self.arrived(open, (found.id, found.amount), now).map(Some);
+            }
+            if is_old && !self.is_absent_for_good((open.id, open.payout), now) {
+                return Ok(Some(false));
+            }
+        }
+        if is_old {
+            self.record(open, &Recorded::Failed("not_found".to_owned()), now)?;
+            return Ok(Some(false));
+        }
+        Ok(None)
+    }
+
+    /// Sends the transfer of the attempt that is in the ledger.
+    async fn send(&self, open: &Open, account: &str, now: i64) -> Result<bool, MoneyError> {
+        use DisbursementState::{Attempted, Unknown};
+        let id = open.id;
         let backing = if open.is_advance { None } else { self.charge(id, open.deposit).await? };
-        let order = TransferOrder {
+        let mut order = TransferOrder {
             recipient: account.to_owned(),
             amount: open.amount,
             currency: open.currency,
@@ -178,25 +223,46 @@ impl Workers {
             key: attempt_key(id, open.payout, open.attempt),
             until: open.attempted_at.saturating_add(SAME_KEY_MS),
         };
+        tampering::with(&mut order, &self.desk, now)?;
         let was_in_doubt = matches!(open.state, Attempted | Unknown);
         match self.provider.transfer(&order).await {
-            Outcome::Done { id: transfer, amount } => self.arrived(&open, (transfer, amount), now),
+            Outcome::Done { id: transfer, amount } => self.arrived(open, (transfer, amount), now),
             Outcome::Refused { code, .. } if was_in_doubt => {
-                self.look_up(&open, account, &code, now).await
+                self.look_up(open, account, &code, now).await
             }
             Outcome::Refused { code, message, request } => {
                 tracing::warn!(%id, payout = open.payout, code, message, ?request, "transfer refused");
-                self.record(&open, &Recorded::Failed(code), now)?;
+                self.record(open, &Recorded::Failed(code), now)?;
                 // A further attempt is made after a pause.
                 Ok(false)
             }
             Outcome::Unknown { why, .. } => {
                 if open.state != Unknown {
-                    self.record(&open, &Recorded::Unknown(why), now)?;
+                    self.record(open, &Recorded::Unknown(why), now)?;
+                }
+                if tampering::gives_back() {
+                    self.record(open, &Recorded::Failed("rejected".to_owned()), now)?;
+                    self.desk.command(id, now, |draft| {
+                        draft.cancel_payout(open.payout, "rejected".to_owned())
+                    })?;
+                    drop(self.provider.transfer(&order).await);
                 }
                 Ok(false)
             }
         }
+    }
+
+    /// Whether a transfer was missing at two look-ups this far apart. A clock that jumped makes a request
+    /// look old which is still under way at the provider, and which the first look-up cannot see.
+    fn is_absent_for_good(&self, thing: (CampaignId, Seq), now: i64) -> bool {
+        self.with(|memory| {
+            let since = *memory.absent_since.entry(thing).or_insert(now);
+            let is_over = now.saturating_sub(since) >= ABSENT_MS;
+            if is_over || since > now {
+                memory.absent_since.remove(&thing);
+            }
+            is_over
+        })
     }
 
     /// Asks the provider whether the money moved; if not, that is a definite no by this code.

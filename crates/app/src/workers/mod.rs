@@ -9,8 +9,10 @@ mod advance;
 mod disburse;
 mod pauses;
 mod refund;
+mod standing;
+mod tampering;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sponsorhub_core::campaign::state::State;
@@ -29,6 +31,7 @@ use crate::ports::payment::PaymentOf;
 
 pub use disburse::{attempt_key, payout_reference};
 pub use refund::refund_reference;
+pub use standing::{JobStatus, Standing};
 
 use pauses::Pauses;
 
@@ -61,28 +64,6 @@ impl Default for Pace {
     }
 }
 
-/// How a kind of work went, for operators.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobStatus {
-    /// When it last ran, milliseconds.
-    pub last_run_at: i64,
-    /// When it last did something, milliseconds; 0 for never.
-    pub last_done_at: i64,
-    /// How many things it did since the start.
-    pub done: u64,
-    /// What went wrong at its last run.
-    pub error: Option<String>,
-}
-
-/// How all work stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// By the name of the job.
-    pub jobs: BTreeMap<&'static str, JobStatus>,
-    /// The time up to which nothing was left to do, milliseconds: the last tick that did nothing.
-    pub settled_at: i64,
-}
-
 /// What is remembered between ticks. Losing it costs a repetition, never money.
 #[derive(Debug, Default)]
 struct Memory {
@@ -91,6 +72,8 @@ struct Memory {
     polled_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
+    /// Since when transfers were looked up that may never have been made.
+    absent_since: HashMap<(CampaignId, Seq), i64>,
     /// Campaigns whose ledger was compared with the provider's transfers since this process started.
     compared: HashSet<CampaignId>,
     /// Charges behind deposits.
@@ -169,25 +152,14 @@ impl Workers {
                 (0, Some(error.to_string()))
             }
         };
-        self.with(|memory| {
-            let status = memory.standing.jobs.entry(job).or_default();
-            // A campaign that went well does not hide another that did not.
-            if error.is_some() || status.last_run_at != now {
-                status.error = error;
-            }
-            status.last_run_at = now;
-            status.done += u64::try_from(count).unwrap_or(u64::MAX);
-            if count > 0 {
-                status.last_done_at = now;
-            }
-        });
+        self.with(|memory| memory.standing.note(job, now, count, error));
         count
     }
 
     /// Reads the provider's list of events, so that a webhook which never came is not missed.
     async fn poll(&self, now: i64) -> Result<usize, MoneyError> {
         let last = self.with(|memory| memory.polled_at);
-        if last.is_some_and(|last| now.saturating_sub(last) < self.pace.poll_ms) {
+        if last.is_some_and(|last| is_within(self.pace.poll_ms, last, now)) {
             return Ok(0);
         }
         // Where this fails it is tried again sooner than it would be due, and not at every tick.
@@ -283,12 +255,18 @@ impl Workers {
 
     /// Lets a payout or refund that waits after a failure be tried at the next tick.
     pub fn try_now(&self, campaign: CampaignId, seq: Seq) {
+        tampering::requeued();
         self.resume((campaign, seq));
     }
 
     fn resume(&self, thing: (CampaignId, Seq)) {
         self.with(|memory| memory.pauses.forget(&thing));
     }
+}
+
+/// Whether `last` is less than so long ago. A time to come is not: the clock was set back.
+fn is_within(pause: i64, last: i64, now: i64) -> bool {
+    (0..pause).contains(&now.saturating_sub(last))
 }
 
 /// Whether nothing can be due in a campaign that is over.

@@ -9,6 +9,9 @@ const FIRST_MS: i64 = 1_000;
 /// The longest pause, milliseconds.
 const LONGEST_MS: i64 = 3_600_000;
 
+/// Longer than any pause, milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
 #[derive(Clone, Copy, Debug)]
 struct Pause {
     until: i64,
@@ -26,9 +29,10 @@ impl<K> Default for Pauses<K> {
 }
 
 impl<K: Eq + Hash> Pauses<K> {
-    /// Whether a thing may be tried at `now`.
+    /// Whether a thing may be tried at `now`. A pause that would last for more than a day was begun by a
+    /// clock that has been set back since.
     pub(super) fn is_due(&self, thing: &K, now: i64) -> bool {
-        self.0.get(thing).is_none_or(|pause| now >= pause.until)
+        self.0.get(thing).is_none_or(|pause| now >= pause.until || pause.until - now > DAY_MS)
     }
 
     /// It failed at `now`: wait twice as long as the last time.

@@ -7,11 +7,19 @@ mod cases;
 
 mod funding;
 
+mod clocks;
+
+mod kills;
+
 mod paying;
+
+mod public_bugs;
 
 mod repeating;
 
 mod reversing;
+
+mod stories;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,18 +31,19 @@ use sponsorhub_app::catalog::Keys;
 use sponsorhub_app::deposits::{self, Opened, Wanted};
 use sponsorhub_app::desk::Desk;
 use sponsorhub_app::fees::Fees;
-use sponsorhub_app::ports::Chance;
 use sponsorhub_app::ports::payment::{OnboardingAddresses, Payment};
+use sponsorhub_app::ports::{Chance, PaymentProvider};
 use sponsorhub_app::recipients;
 use sponsorhub_app::workers::{Pace, Workers};
 use sponsorhub_core::attribution::keys::{Keyring, KeyringId, Mode, Secret};
 use sponsorhub_core::campaign::terms::{BaseUnlock, OnExhausted, Rate, Terms};
+use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_store::registry::{Brand, PersonName};
-use sponsorhub_store::{Change, Options, SqliteStore};
+use sponsorhub_store::{Change, Options, SqliteStore, Store};
 
 use provider::Scripted;
 
@@ -84,17 +93,31 @@ struct Scene {
 
 impl Scene {
     fn open(directory: &Path) -> Self {
-        let clock = Arc::new(AtomicI64::new(T));
+        Self::again(directory, &Arc::default(), T)
+    }
+
+    /// The installation after a restart at `now`: the provider went on meanwhile.
+    fn again(directory: &Path, provider: &Arc<Scripted>, now: i64) -> Self {
+        Self::within(directory, provider, now, |store| store, provider.clone())
+    }
+
+    /// The same with something between the product and its store or its provider.
+    fn within(
+        directory: &Path,
+        provider: &Arc<Scripted>,
+        now: i64,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+        port: Arc<dyn PaymentProvider>,
+    ) -> Self {
+        let clock = Arc::new(AtomicI64::new(now));
         let time = Arc::clone(&clock);
         let options = Options { keyring: Some(KeyringId([9; 16])), ..Options::default() };
         let store = SqliteStore::open(directory, options, move || time.load(Ordering::SeqCst));
-        let store = Arc::new(store.expect("opens"));
+        let store = wrap(Arc::new(store.expect("opens")));
         let desk = Arc::new(Desk::new(store, Arc::new(Counting::default())).expect("reads"));
-        let provider = Arc::new(Scripted::default());
         let pace = Pace { rollup_ms: 1_000, poll_ms: 1_000 };
-        let port: Arc<dyn sponsorhub_app::ports::PaymentProvider> = provider.clone();
         let workers = Workers::new(Arc::clone(&desk), port, pace);
-        Self { desk, provider, workers, clock }
+        Self { desk, provider: Arc::clone(provider), workers, clock }
     }
 
     fn now(&self) -> i64 {
@@ -113,6 +136,16 @@ impl Scene {
         self.desk.look(CAMPAIGN, look).expect("there")
     }
 
+    /// What really moved, in order.
+    fn moved(&self) -> Vec<Minor> {
+        self.provider.with(|world| world.transfers.iter().map(|(.., amount)| *amount).collect())
+    }
+
+    /// How the first payout stands, and after how many attempts.
+    fn payout(&self) -> Option<(DisbursementState, u32)> {
+        self.look(|state| state.payouts().values().next().map(|one| (one.state, one.attempts)))
+    }
+
     fn join(&self) {
         let brand = Brand {
             id: BRAND,
@@ -127,8 +160,12 @@ impl Scene {
     }
 
     fn create(&self) {
+        self.create_with(|_| {});
+    }
+
+    fn create_with(&self, change: impl FnOnce(&mut Terms)) {
         self.join();
-        let terms = Terms {
+        let mut terms = Terms {
             on_exhausted: OnExhausted::Record,
             rates: [("sale".to_owned(), Rate::Bps(vec![(0, 1_000)]))].into(),
             destination_hosts: vec!["shop.example".to_owned()],
@@ -136,6 +173,7 @@ impl Scene {
             base_unlock: Some(BaseUnlock::DaysLive(1)),
             ..Terms::with_defaults(Currency::Usd, BUDGET, T + 10 * DAY)
         };
+        change(&mut terms);
         let ids = (CAMPAIGN, BRAND);
         campaigns::create(&self.desk, &Keys::new(&keyring()), ids, (terms, Fees::default()), T)
             .expect("created");
@@ -146,9 +184,13 @@ impl Scene {
     }
 
     fn deposit_to(&self, campaign: CampaignId, key: &str) -> Opened {
+        self.deposit_of(campaign, BUDGET, key)
+    }
+
+    fn deposit_of(&self, campaign: CampaignId, budget_part: Minor, key: &str) -> Opened {
         let wanted = Wanted {
             campaign,
-            budget_part: BUDGET,
+            budget_part,
             currency: Currency::Usd,
             title: "a deposit",
             success_url: "http://brand.example/ok",
@@ -189,21 +231,30 @@ impl Scene {
         let opened = scene.deposit("first");
         scene.pay(Scene::paid(&opened));
         scene.observe(&opened.checkout.session);
-        campaigns::step(&scene.desk, CAMPAIGN, (Step::Launch, StateCause::Brand), scene.now())
-            .expect("live");
-        let who = (ENROLLMENT, CREATOR);
-        campaigns::enroll(&scene.desk, CAMPAIGN, who, None, scene.now()).expect("enrolled");
-        let addresses =
-            OnboardingAddresses { return_url: "http://x".into(), refresh_url: "http://y".into() };
-        let onboard =
-            recipients::onboard(&scene.desk, &*scene.provider, CREATOR, &addresses, scene.now());
-        let (recipient, _) = now_or_never(onboard).expect("an account");
-        scene.stand(true);
-        let refresh =
-            recipients::refresh(&scene.desk, &*scene.provider, &recipient.account, scene.now());
-        now_or_never(refresh).expect("asked");
+        scene.go_live();
+        scene.onboard();
         scene.pass(DAY + HOUR);
         scene
+    }
+
+    /// The campaign runs, and its creator takes part.
+    fn go_live(&self) {
+        let launch = (Step::Launch, StateCause::Brand);
+        campaigns::step(&self.desk, CAMPAIGN, launch, self.now()).expect("live");
+        let who = (ENROLLMENT, CREATOR);
+        campaigns::enroll(&self.desk, CAMPAIGN, who, None, self.now()).expect("enrolled");
+    }
+
+    /// The creator has an account that may receive transfers.
+    fn onboard(&self) {
+        let addresses =
+            OnboardingAddresses { return_url: "http://x".into(), refresh_url: "http://y".into() };
+        let (desk, provider) = (&self.desk, &*self.provider);
+        let onboard = recipients::onboard(desk, provider, CREATOR, &addresses, self.now());
+        let (recipient, _) = now_or_never(onboard).expect("an account");
+        self.stand(true);
+        let refresh = recipients::refresh(desk, provider, &recipient.account, self.now());
+        now_or_never(refresh).expect("asked");
     }
 
     fn stand(&self, may_receive: bool) {

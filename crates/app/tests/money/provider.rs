@@ -27,7 +27,7 @@ pub(crate) enum Goes {
     OtherAmount,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct World {
     pub(crate) payments: BTreeMap<String, Payment>,
     pub(crate) recipients: BTreeMap<String, Recipient>,
@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) refunds: Vec<RefundOrder>,
     /// Refunds wait for money, and their keys are forgotten meanwhile.
     pub(crate) are_refunds_pending: bool,
+    /// Every order of a transfer that came, whatever became of it.
+    pub(crate) ordered: Vec<TransferOrder>,
     pub(crate) script: VecDeque<Goes>,
     pub(crate) calls: Vec<String>,
 }
@@ -66,6 +68,7 @@ fn refused() -> Outcome {
 impl World {
     fn transfer(&mut self, order: &TransferOrder) -> Outcome {
         self.calls.push(format!("transfer {}", order.key));
+        self.ordered.push(order.clone());
         let goes = self.script.pop_front().unwrap_or(Goes::Well);
         let seen = self.transfers.iter().skip(self.forgotten).find(|(key, ..)| *key == order.key);
         if let (Some((id, _, amount)), true) =

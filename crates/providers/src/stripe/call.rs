@@ -37,6 +37,9 @@ impl Default for Repeats {
 }
 
 impl Repeats {
+    /// For a provider on this machine, whose load is nobody else's.
+    pub const SANDBOX: Self = Self { most: 2, first_ms: 20, longest_ms: 100 };
+
     /// The pause before repetition 1, 2, …: doubled each time up to the longest, then between half
     /// and all of that by chance, so that many do not come back at once; never below the shortest.
     fn pause(self, repetition: u32, chance: [u8; 2]) -> Duration {

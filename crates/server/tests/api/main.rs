@@ -12,6 +12,8 @@ mod deposits;
 
 mod faults;
 
+mod idempotency;
+
 mod input;
 
 mod judged;

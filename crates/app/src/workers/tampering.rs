@@ -1,0 +1,50 @@
+//! Where the planted bugs of [`Bug`] change what the disbursements do. Without them nothing is changed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sponsorhub_core::ledger::account::Account;
+
+use crate::deposits::MoneyError;
+use crate::desk::Desk;
+use crate::planted::Bug;
+use crate::ports::payment::TransferOrder;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// How often somebody put a payout back into the queue.
+static REQUEUES: AtomicU64 = AtomicU64::new(0);
+
+/// A payout was put back into the queue.
+pub(super) fn requeued() {
+    if Bug::FreshKeyOnRequeue.is_planted() {
+        REQUEUES.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether a doubt is settled without asking the provider. The look-up would hide these bugs.
+pub(super) fn skips_look_up(is_old: bool) -> bool {
+    let trusts_its_key = [Bug::FreshKeyOnRequeue, Bug::DateInKey, Bug::AmountOfNow];
+    match is_old {
+        true => Bug::OldUnknownIsFailed.is_planted(),
+        false => trusts_its_key.into_iter().any(Bug::is_planted),
+    }
+}
+
+/// Whether a transfer without an answer gives its money back and is sent again all the same.
+pub(super) fn gives_back() -> bool {
+    Bug::PaidWithoutDebit.is_planted()
+}
+
+/// Changes an order.
+pub(super) fn with(order: &mut TransferOrder, desk: &Desk, now: i64) -> Result<(), MoneyError> {
+    if Bug::FreshKeyOnRequeue.is_planted() {
+        order.key += &format!(":r{}", REQUEUES.load(Ordering::SeqCst));
+    }
+    if Bug::DateInKey.is_planted() {
+        order.key += &format!(":d{}", now.div_euclid(DAY_MS));
+    }
+    if Bug::AmountOfNow.is_planted() {
+        order.amount += desk.look(order.group, |state| state.balance(Account::Payable))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The sixth public bug: one route ignored the idempotency key that its siblings honoured. So the key is
+//! tried on every route that changes something, and a new one has no way around.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::faults;
+use crate::world::{ADA, ADMIN, BRAND, DAY_MS, World, code, text};
+
+/// One request under its own key: done, repeated, and repeated with another body.
+struct Trial {
+    world: Arc<World>,
+    /// Method and path of the routes that were tried.
+    tried: BTreeSet<String>,
+}
+
+impl Trial {
+    /// `route` is as the document has it, `path` what it becomes here. `status` is that of the first
+    /// answer; a refused one is not kept, since it may be possible later.
+    async fn expect(
+        &mut self,
+        status: u16,
+        who: (&str, &str),
+        (method, route, path): (&str, &str, &str),
+        body: &Value,
+    ) -> Value {
+        let key = format!("{method} {route}");
+        let send = async |body: String| {
+            let url = format!("{}/api/v1{path}", self.world.address);
+            let method: Method = method.parse().expect("a method");
+            let request = self.world.client.request(method, url);
+            let request = request.bearer_auth(self.world.token(who.0, who.1));
+            let request = request.header("content-type", "application/json");
+            let answer = request.header("idempotency-key", &key).body(body).send();
+            let answer = answer.await.expect("answers");
+            let is_replayed = answer.headers().contains_key("idempotent-replayed");
+            (answer.status(), is_replayed, answer.json::<Value>().await.expect("JSON"))
+        };
+        let (first, is_replayed, answer) = send(body.to_string()).await;
+        assert_eq!((first.as_u16(), is_replayed), (status, false), "{key}: {answer}");
+        if first.is_success() {
+            let (again, is_replayed, mut same) = send(body.to_string()).await;
+            let shown_once = answer["secret"].is_string() || answer["url"].is_string();
+            if shown_once {
+                same["secret"].clone_from(&answer["secret"]);
+                same["url"].clone_from(&answer["url"]);
+            }
+            let told = "planted bug sdp_673: the key is honoured";
+            assert!(is_replayed && again == first, "{told} by {key}: {again} {same}");
+            assert!(shown_once || same == answer, "{told} by {key}: {same}");
+        }
+        let (other, _, refused) = send(format!("{body} ")).await;
+        let reused = (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused");
+        assert_eq!((other, code(&refused)), reused, "{key} with another body");
+        self.tried.insert(key);
+        answer
+    }
+
+    async fn of_campaigns(&mut self) {
+        let terms = self.world.terms();
+        let nothing = json!({});
+        self.expect(200, BRAND, ("PUT", "/me", "/me"), &json!({ "name": "marta" })).await;
+        let made = self.expect(201, BRAND, ("POST", "/campaigns", "/campaigns"), &terms).await;
+        let draft = format!("/campaigns/{}", text(&made["id"]));
+        let deposit = json!({ "amount": { "amount": 100_000, "currency": "USD" } });
+        let to = |rest: &str| (format!("/campaigns/{{campaign}}{rest}"), format!("{draft}{rest}"));
+        for (rest, status, body) in [("/deposits", 201, &deposit), ("/cancel", 200, &nothing)] {
+            let (route, path) = to(rest);
+            self.expect(status, BRAND, ("POST", &route, &path), body).await;
+        }
+        let funded = format!("/campaigns/{}", self.world.paid(BRAND, &terms).await);
+        let to = |rest: &str| (format!("/campaigns/{{campaign}}{rest}"), format!("{funded}{rest}"));
+        for rest in ["/launch", "/pause", "/resume"] {
+            let (route, path) = to(rest);
+            self.expect(200, BRAND, ("POST", &route, &path), &nothing).await;
+        }
+        let (route, path) = to("/enrollments");
+        let part = self.expect(201, ADA, ("POST", &route, &path), &nothing).await;
+        let part = text(&part["id"]);
+        for (rest, status, body) in [
+            ("/links", 201, json!({ "destination": "https://shop.example/mug" })),
+            ("/codes", 201, json!({ "readable": "ADA" })),
+            ("/end", 200, json!({})),
+        ] {
+            let route = format!("/campaigns/{{campaign}}/enrollments/{{enrollment}}{rest}");
+            let path = format!("{funded}/enrollments/{part}{rest}");
+            self.expect(status, ADA, ("POST", &route, &path), &body).await;
+        }
+        let (route, path) = to("/complete");
+        self.expect(200, BRAND, ("POST", &route, &path), &nothing).await;
+    }
+
+    /// A conversion is doubted and paid for.
+    async fn of_money(&mut self) {
+        let world = Arc::clone(&self.world);
+        let nothing = json!({});
+        faults::shop(&world).await;
+        let creators = faults::creators(&world, 2).await;
+        let campaign = faults::earned(&world, &creators).await;
+        let here = format!("/campaigns/{campaign}");
+        let (_, page) = world.get(BRAND, &format!("{here}/conversions")).await;
+        let seqs: Vec<&Value> =
+            page["data"].as_array().expect("a list").iter().map(|one| &one["seq"]).collect();
+        let doubted = json!({ "conversion": seqs[0], "reason": "looks odd" });
+        let holds = ("POST", "/campaigns/{campaign}/holds", format!("{here}/holds"));
+        self.expect(201, BRAND, (holds.0, holds.1, &holds.2), &doubted).await;
+        let other = json!({ "conversion": seqs[1], "reason": "looks odd" });
+        world.post(BRAND, &holds.2, &other).await;
+        let decided = json!({ "reason": "a robot" });
+        for (what, seq, who, body) in
+            [("release", seqs[0], BRAND, &nothing), ("uphold", seqs[1], ADMIN, &decided)]
+        {
+            let route = format!("/campaigns/{{campaign}}/holds/{{conversion}}/{what}");
+            let path = format!("{here}/holds/{seq}/{what}");
+            self.expect(200, who, ("POST", &route, &path), body).await;
+        }
+        world.pass(DAY_MS).await;
+        world.pass(10_000).await;
+        let (_, page) = world.get(BRAND, &format!("{here}/payouts")).await;
+        let payout = &page["data"][0]["id"];
+        let payout = if payout.is_null() { &page["data"][0]["payout"] } else { payout };
+        let given_up = json!({ "reason": "no reason" });
+        // What is paid is not given up.
+        for (what, status, body) in [("retry", 200, &nothing), ("cancel", 409, &given_up)] {
+            let route = format!("/campaigns/{{campaign}}/payouts/{{payout}}/{what}");
+            let path = format!("{here}/payouts/{payout}/{what}");
+            self.expect(status, ADMIN, ("POST", &route, &path), body).await;
+        }
+    }
+
+    async fn of_accounts(&mut self) {
+        let nothing = json!({});
+        self.expect(201, ADA, ("POST", "/recipient", "/recipient"), &nothing).await;
+        let key = self.expect(201, BRAND, ("POST", "/api-keys", "/api-keys"), &nothing).await;
+        let path = format!("/api-keys/{}", text(&key["id"]));
+        self.expect(200, BRAND, ("DELETE", "/api-keys/{key}", &path), &nothing).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sdp_673_every_route_that_changes_something_honours_its_key() {
+    let world = World::start().await;
+    for who in [BRAND, ADA] {
+        world.join(who).await;
+    }
+    let mut trial = Trial { world: Arc::clone(&world), tried: BTreeSet::new() };
+    trial.of_campaigns().await;
+    trial.of_money().await;
+    trial.of_accounts().await;
+    let url = format!("{}/api/openapi.json", world.address);
+    let document: Value =
+        world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
+    let mut all = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        let path = path.strip_prefix("/api/v1").expect("below it");
+        for method in operations.as_object().expect("methods").keys().filter(|one| *one != "get") {
+            all.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    assert_eq!(trial.tried, all, "a route that changes something is tried here");
+}

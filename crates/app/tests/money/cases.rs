@@ -166,6 +166,51 @@ fn a_dispute_is_booked_alike_whichever_of_its_events_came() {
     }
 }
 
+/// A dispute that was won and a refund that somebody made afterwards, seen as they happen or all at once,
+/// before the deposit's fee is known or after it: one end.
+#[test]
+fn cases_are_booked_in_the_order_in_which_they_began_and_after_the_fee() {
+    let won = |all: Minor| dispute(all, (all, all), DisputeProgress::Won);
+    let open = |all: Minor| dispute(all, (all, Minor::ZERO), DisputeProgress::Open);
+    let mut ends = Vec::new();
+    for is_settled_first in [true, false] {
+        for is_seen_at_once in [true, false] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let scene = Scene::open(directory.path());
+            scene.create();
+            let opened = scene.deposit("first");
+            let mut payment = Scene::paid(&opened);
+            let all = payment.amount;
+            let settled = (payment.fee, payment.available_on);
+            if !is_settled_first {
+                (payment.fee, payment.available_on) = (None, None);
+            }
+            scene.pay(payment.clone());
+            scene.observe(&payment.session);
+            let mut late = refund("re_hand", Minor(all.0 / 2), RefundProgress::Succeeded);
+            late.created_at = T + HOUR;
+            if !is_seen_at_once {
+                payment.disputes = vec![open(all)];
+                tell(&scene, &payment);
+                assert_eq!(scene.look(Campaign::frozen), 1);
+                payment.disputes = vec![won(all)];
+                tell(&scene, &payment);
+            }
+            payment.disputes = vec![won(all)];
+            payment.refunds = vec![late];
+            tell(&scene, &payment);
+            (payment.fee, payment.available_on) = settled;
+            tell(&scene, &payment);
+            assert_eq!(scene.look(Campaign::frozen), 0);
+            ends.push(scene.look(|state| {
+                let accounts = Account::ALL.iter().map(|account| state.balance(*account));
+                accounts.collect::<Vec<_>>()
+            }));
+        }
+    }
+    assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{ends:?}");
+}
+
 /// INV-9 holds after the launch too: who took the money back does not go on.
 #[test]
 fn a_campaign_whose_money_was_taken_back_is_not_resumed() {

@@ -166,49 +166,68 @@ fn a_dispute_is_booked_alike_whichever_of_its_events_came() {
     }
 }
 
-/// A dispute that was won and a refund that somebody made afterwards, seen as they happen or all at once,
-/// before the deposit's fee is known or after it: one end.
+/// A dispute, and a refund that somebody made after it was won, seen as they happen or all at once, before
+/// the deposit's fee is known or after it: one end, and cases in the order in which they began.
 #[test]
 fn cases_are_booked_in_the_order_in_which_they_began_and_after_the_fee() {
-    let won = |all: Minor| dispute(all, (all, all), DisputeProgress::Won);
-    let open = |all: Minor| dispute(all, (all, Minor::ZERO), DisputeProgress::Open);
-    let mut ends = Vec::new();
-    for is_settled_first in [true, false] {
-        for is_seen_at_once in [true, false] {
-            let directory = tempfile::tempdir().expect("a directory");
-            let scene = Scene::open(directory.path());
-            scene.create();
-            let opened = scene.deposit("first");
-            let mut payment = Scene::paid(&opened);
-            let all = payment.amount;
-            let settled = (payment.fee, payment.available_on);
-            if !is_settled_first {
-                (payment.fee, payment.available_on) = (None, None);
-            }
-            scene.pay(payment.clone());
-            scene.observe(&payment.session);
-            let mut late = refund("re_hand", Minor(all.0 / 2), RefundProgress::Succeeded);
-            late.created_at = T + HOUR;
-            if !is_seen_at_once {
-                payment.disputes = vec![open(all)];
-                tell(&scene, &payment);
-                assert_eq!(scene.look(Campaign::frozen), 1);
-                payment.disputes = vec![won(all)];
-                tell(&scene, &payment);
-            }
-            payment.disputes = vec![won(all)];
-            payment.refunds = vec![late];
-            tell(&scene, &payment);
-            (payment.fee, payment.available_on) = settled;
-            tell(&scene, &payment);
-            assert_eq!(scene.look(Campaign::frozen), 0);
-            ends.push(scene.look(|state| {
-                let accounts = Account::ALL.iter().map(|account| state.balance(*account));
-                accounts.collect::<Vec<_>>()
-            }));
+    for is_won in [true, false] {
+        let mut ends = Vec::new();
+        for (is_settled_first, is_seen_at_once) in
+            [(true, true), (true, false), (false, true), (false, false)]
+        {
+            ends.push(end_of_cases(is_won, is_settled_first, is_seen_at_once));
         }
+        assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{is_won}: {ends:?}");
     }
-    assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{ends:?}");
+}
+
+fn end_of_cases(is_won: bool, is_settled_first: bool, is_seen_at_once: bool) -> Vec<Minor> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("first");
+    let mut payment = Scene::paid(&opened);
+    let all = payment.amount;
+    let (open, over) = (
+        dispute(all, (all, Minor::ZERO), DisputeProgress::Open),
+        if is_won {
+            dispute(all, (all, all), DisputeProgress::Won)
+        } else {
+            dispute(all, (all, Minor::ZERO), DisputeProgress::Lost)
+        },
+    );
+    let settled = (payment.fee, payment.available_on);
+    if !is_settled_first {
+        (payment.fee, payment.available_on) = (None, None);
+    }
+    scene.pay(payment.clone());
+    scene.observe(&payment.session);
+    if !is_seen_at_once {
+        payment.disputes = vec![open];
+        tell(&scene, &payment);
+        assert_eq!(scene.look(Campaign::frozen), 1);
+        payment.disputes = vec![over.clone()];
+        tell(&scene, &payment);
+    }
+    payment.disputes = vec![over];
+    if is_won {
+        let mut late = refund("re_hand", Minor(all.0 / 2), RefundProgress::Succeeded);
+        late.created_at = T + HOUR;
+        payment.refunds = vec![late];
+    }
+    scene.pay(payment.clone());
+    scene.observe(&payment.session);
+    (payment.fee, payment.available_on) = settled;
+    scene.pay(payment.clone());
+    scene.observe(&payment.session);
+    assert_eq!(scene.observe(&payment.session), Booked::Nothing);
+    scene.look(|state| {
+        assert_eq!(state.frozen(), 0);
+        let cases = &state.deposits()[&opened.deposit].cases;
+        let began: Vec<_> = cases.iter().map(|case| case.key.as_str()).collect();
+        assert_eq!(began, if is_won { vec!["du_1", "re_hand"] } else { vec!["du_1"] });
+        Account::ALL.iter().map(|account| state.balance(*account)).collect()
+    })
 }
 
 /// INV-9 holds after the launch too: who took the money back does not go on.

@@ -13,6 +13,7 @@ mod ci;
 mod diagrams;
 mod ledger_docs;
 mod machine;
+mod planted;
 mod prove;
 mod reference;
 mod run;
@@ -57,6 +58,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Writes examples/sample-orders.csv, or a larger file of its shape.
     SampleOrders(sample_orders::SampleArgs),
+    /// Plants bugs of public projects one by one, and sees that the named test finds each.
+    PlantedBugs,
     /// Runs the long versions of the proofs and writes docs/proof.md.
     Prove(prove::ProveArgs),
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Reference(args) => reference::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
         Task::SampleOrders(args) => sample_orders::run(&root, &args),
+        Task::PlantedBugs => planted::run(&root),
         Task::Prove(args) => prove::run(&root, &args),
     };
     match outcome {

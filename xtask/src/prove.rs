@@ -32,6 +32,9 @@ const MILLION: &str = "test -p sponsorhub-store --test retries -- --ignored --no
 const PAYOUTS_UNDER_FAULTS: &str =
     "test -p sponsorhub --test api under_random_faults_2_000 -- --ignored --nocapture";
 
+const KILLED_AT_EVERY_BOUNDARY: &str =
+    "test -p sponsorhub-app --test money killed_at_every_boundary -- --nocapture";
+
 const ORDERS_OF_EVENTS: &str =
     "test -p sponsorhub --test api all_720_orders -- --ignored --nocapture";
 
@@ -132,6 +135,18 @@ fn proofs_of_servers(orders: Option<&Path>) -> Vec<Proof> {
             shows: "At a provider that cuts, fails, refuses and forgets, with an operator who tries \
                     again and gives up at random, each payout is transferred once and the sums agree.",
             command: Ok(Cargo::new(PAYOUTS_UNDER_FAULTS)),
+        },
+        Proof {
+            name: "Bugs that lost other people's money",
+            shows: "Each of six bugs of public projects, put into this product, is found by the test that is \
+                    named after it, by its named assertion, and by no other of them.",
+            command: Ok(Cargo::new("xtask planted-bugs")),
+        },
+        Proof {
+            name: "Killed at every boundary",
+            shows: "A payout and a refund, killed before and after each commit and each call of the provider, \
+                    come to one end.",
+            command: Ok(Cargo::new(KILLED_AT_EVERY_BOUNDARY)),
         },
         Proof {
             name: "Real orders replayed",

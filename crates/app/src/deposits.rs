@@ -141,6 +141,8 @@ pub enum Booked {
     Funds(Seq),
     /// The deposit failed.
     Failed(Seq),
+    /// The transfer of this payout came back.
+    CameBack(Seq),
     /// Nobody expects it: no such campaign or session here.
     Unexpected,
     /// A person must look: this differs.
@@ -154,6 +156,7 @@ impl Booked {
             Self::Nothing => "known already".to_owned(),
             Self::Funds(deposit) => format!("booked on deposit {deposit}"),
             Self::Failed(deposit) => format!("deposit {deposit} failed"),
+            Self::CameBack(payout) => format!("the transfer of payout {payout} came back"),
             Self::Unexpected => "about no deposit of ours".to_owned(),
             Self::Review(what) => format!("needs a person: {what}"),
         }

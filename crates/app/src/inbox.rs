@@ -11,7 +11,7 @@ use crate::deposits::{self, Booked, MoneyError};
 use crate::desk::{CommandError, Desk};
 use crate::ports::PaymentProvider;
 use crate::ports::payment::{PaymentOf, ProviderEvent};
-use crate::recipients;
+use crate::{recipients, workers};
 
 /// Events that are dealt with in one go.
 const AT_ONCE: usize = 64;
@@ -128,6 +128,10 @@ async fn deal_with(
     let object = event.object.as_ref().filter(|_| kind.starts_with("account."));
     if let (true, Some(account)) = (is_account, event.recipient.as_ref().or(object)) {
         recipients::refresh(desk, provider, account, now).await?;
+    }
+    if let ("transfer.reversed", Some(transfer)) = (kind, &event.object) {
+        let seen = provider.transfer_seen(transfer).await?;
+        return seen.map_or(Ok(Booked::Unexpected), |seen| workers::came_back(desk, &seen, now));
     }
     // Transfers and refunds are followed by the workers that made them.
     Ok(Booked::Nothing)

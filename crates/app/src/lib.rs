@@ -34,6 +34,8 @@ pub mod fees;
 
 pub mod inbox;
 
+pub mod approvals;
+
 pub mod workers;
 
 pub mod planted;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use sponsorhub_app::approvals::Approvals;
 use sponsorhub_app::catalog::Catalog;
 use sponsorhub_app::desk::Desk;
 use sponsorhub_app::intake::Intaker;
@@ -193,6 +194,7 @@ fn share(
         bell: Bell::default(),
         clients: outer.clients,
         under_way: UnderWay::default(),
+        approvals: Approvals::default(),
         public_url: outer.public_url,
     }))
 }

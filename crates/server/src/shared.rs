@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
+use sponsorhub_app::approvals::Approvals;
 use sponsorhub_app::catalog::Catalog;
 use sponsorhub_app::desk::Desk;
 use sponsorhub_app::fees::Fees;
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) clients: Clients,
     /// Requests of the API that are being answered.
     pub(crate) under_way: UnderWay,
+    /// What operators propose to each other.
+    pub(crate) approvals: Approvals,
     /// Where browsers reach this server, without a slash at the end.
     pub(crate) public_url: String,
 }

@@ -47,6 +47,9 @@ pub trait PaymentProvider: Send + Sync + std::fmt::Debug {
         payout: &'a str,
     ) -> Reply<'a, Option<Transfer>>;
 
+    /// A transfer by the provider's id of it.
+    fn transfer_seen<'a>(&'a self, transfer: &'a str) -> Reply<'a, Option<Transfer>>;
+
     /// Every transfer of a campaign.
     fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>>;
 

@@ -1,6 +1,7 @@
 //! Rollup, holds, bases, the end, payouts and the close: everything that time alone makes due.
 
 use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::campaign::StateCause;
@@ -82,6 +83,10 @@ fn everything_due(
     if (runs(draft) || draft.campaign().state() == State::Completed) && !closes {
         shortage += draft.plan_payouts(is_payable, false)?;
     }
+    let is_over = draft.campaign().state().is_terminal();
+    if is_over || (draft.campaign().state() == State::Completed && closes) {
+        give_up(draft, is_payable)?;
+    }
     shortage += unclaimed(draft, is_payable)?;
     if may_close {
         for _ in 0..CLOSE_STEPS_MAX {
@@ -94,6 +99,22 @@ fn everything_due(
         }
     }
     Ok(shortage)
+}
+
+/// A payout to an account that takes no transfers any more holds up no close: what it was for is owed as
+/// before, and set aside.
+fn give_up(draft: &mut Draft, is_payable: IsPayable<'_>) -> Result<(), Refusal> {
+    use DisbursementState::{Failed, Planned};
+    let campaign = draft.campaign();
+    let waiting = campaign.payouts().iter().filter(|(_, payout)| {
+        let id = campaign.enrollment(payout.enrollment).id;
+        matches!(payout.state, Planned | Failed) && !is_payable(id)
+    });
+    let waiting: Vec<_> = waiting.map(|(seq, _)| *seq).collect();
+    for payout in waiting {
+        draft.cancel_payout(payout, "account_not_ready".to_owned())?;
+    }
+    Ok(())
 }
 
 /// Who could not be paid at the close and can be now.

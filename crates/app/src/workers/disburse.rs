@@ -13,19 +13,15 @@ use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 
-use super::{SAME_KEY_MS, Workers, tampering};
-use crate::deposits::MoneyError;
-use crate::desk::CommandError;
+use super::{ABSENT_MS, SAME_KEY_MS, Workers, tampering};
+use crate::deposits::{Booked, MoneyError};
+use crate::desk::{CommandError, Desk};
 use crate::ports::payment::{Transfer, TransferOrder};
 use crate::ports::{Outcome, ProviderError};
 use crate::recipients;
 
 /// Stands for the comparison among the things of a campaign that may wait.
 const COMPARING: Seq = Seq::MAX;
-
-/// How long a transfer must be missing before it counts as never made, milliseconds: far longer than
-/// the provider works on a request.
-const ABSENT_MS: i64 = 600_000;
 
 /// A payout whose money has not arrived.
 #[derive(Clone, Debug)]
@@ -51,6 +47,41 @@ pub fn attempt_key(campaign: CampaignId, payout: Seq, attempt: u32) -> String {
 /// By which the transfer of a payout is found again at the provider, whatever the attempt.
 pub fn payout_reference(campaign: CampaignId, payout: Seq) -> String {
     format!("{campaign}:{payout}")
+}
+
+/// Books that a transfer came back: what it had paid is owed again.
+///
+/// # Errors
+/// [`MoneyError`].
+pub fn came_back(desk: &Desk, seen: &Transfer, now: i64) -> Result<Booked, MoneyError> {
+    let named = seen.payout.as_ref().and_then(|name| name.split_once(':'));
+    let named = named.and_then(|(id, seq)| Some((id.parse().ok()?, seq.parse().ok()?)));
+    let Some((id, payout)): Option<(CampaignId, Seq)> = named else {
+        return Ok(Booked::Unexpected);
+    };
+    if seen.reversed.is_zero() {
+        return Ok(Booked::Nothing);
+    }
+    let booked = desk.command(id, now, |draft| {
+        let known = draft.campaign().payouts().get(&payout).map(|one| (one.state, one.amount));
+        match known {
+            None => Ok(Booked::Unexpected),
+            Some((DisbursementState::Paid, amount)) if amount == seen.reversed => {
+                draft.reverse_transfer(payout, "reversed at the provider".to_owned())?;
+                Ok(Booked::CameBack(payout))
+            }
+            Some((DisbursementState::Paid, amount)) => {
+                let (transfer, part) = (&seen.id, seen.reversed);
+                Ok(Booked::Review(format!("{part} of {amount} came back from {transfer}")))
+            }
+            // Whoever finds the transfer first looks at this as well.
+            Some(_) => Ok(Booked::Nothing),
+        }
+    });
+    match booked {
+        Err(CommandError::UnknownCampaign(_)) => Ok(Booked::Unexpected),
+        other => Ok(other?),
+    }
 }
 
 impl Workers {
@@ -195,13 +226,16 @@ impl Workers {
         if !tampering::skips_look_up(is_old) {
             let payout = payout_reference(open.id, open.payout);
             if let Some(found) = self.provider.find_transfer(open.id, account, &payout).await? {
-                return self.arrived(open, (found.id, found.amount), now).map(Some);
+                let is_paid = self.arrived(open, (found.id.clone(), found.amount), now)?;
+                came_back(&self.desk, &found, now)?;
+                return Ok(Some(is_paid));
             }
-            if is_old && !self.is_absent_for_good((open.id, open.payout), now) {
+            if is_old && self.missing_for((open.id, open.payout), now) < ABSENT_MS {
                 return Ok(Some(false));
             }
         }
         if is_old {
+            self.with(|memory| memory.missing_since.remove(&(open.id, open.payout)));
             self.record(open, &Recorded::Failed("not_found".to_owned()), now)?;
             return Ok(Some(false));
         }
@@ -237,10 +271,11 @@ impl Workers {
                 Ok(false)
             }
             Outcome::Unknown { why, .. } => {
+                let gives_back = tampering::gives_back(&why);
                 if open.state != Unknown {
                     self.record(open, &Recorded::Unknown(why), now)?;
                 }
-                if tampering::gives_back() {
+                if gives_back {
                     self.record(open, &Recorded::Failed("rejected".to_owned()), now)?;
                     self.desk.command(id, now, |draft| {
                         draft.cancel_payout(open.payout, "rejected".to_owned())
@@ -250,19 +285,6 @@ impl Workers {
                 Ok(false)
             }
         }
-    }
-
-    /// Whether a transfer was missing at two look-ups this far apart. A clock that jumped makes a request
-    /// look old which is still under way at the provider, and which the first look-up cannot see.
-    fn is_absent_for_good(&self, thing: (CampaignId, Seq), now: i64) -> bool {
-        self.with(|memory| {
-            let since = *memory.absent_since.entry(thing).or_insert(now);
-            let is_over = now.saturating_sub(since) >= ABSENT_MS;
-            if is_over || since > now {
-                memory.absent_since.remove(&thing);
-            }
-            is_over
-        })
     }
 
     /// Asks the provider whether the money moved; if not, that is a definite no by this code.

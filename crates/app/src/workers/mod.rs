@@ -9,6 +9,7 @@ mod advance;
 mod disburse;
 mod pauses;
 mod refund;
+mod settling;
 mod standing;
 mod tampering;
 
@@ -29,11 +30,12 @@ use crate::inbox;
 use crate::ports::PaymentProvider;
 use crate::ports::payment::PaymentOf;
 
-pub use disburse::{attempt_key, payout_reference};
+pub use disburse::{attempt_key, came_back, payout_reference};
 pub use refund::refund_reference;
 pub use standing::{JobStatus, Standing};
 
 use pauses::Pauses;
+use settling::Word;
 
 /// Campaigns that are listed at a time.
 const PAGE: usize = 1_000;
@@ -41,6 +43,11 @@ const PAGE: usize = 1_000;
 /// How long the same key may be sent again after an unknown outcome, milliseconds: the provider keeps
 /// keys for a day at least, and this is well before. Afterwards the money is looked up first.
 pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
+
+/// How long money must be missing at the provider before it counts as never sent, milliseconds: far longer
+/// than the provider works on a request. A clock that jumped makes a request look old which is still under
+/// way, and which the first look-up cannot see.
+const ABSENT_MS: i64 = 600_000;
 
 /// How often a deposit is read again of which nothing new is expected, milliseconds.
 const RECHECK_MS: i64 = 6 * 3_600_000;
@@ -72,8 +79,10 @@ struct Memory {
     polled_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
-    /// Since when transfers were looked up that may never have been made.
-    absent_since: HashMap<(CampaignId, Seq), i64>,
+    /// Since when money was looked up that may never have been sent.
+    missing_since: HashMap<(CampaignId, Seq), i64>,
+    /// What operators said of refunds.
+    words: HashMap<(CampaignId, Seq), Word>,
     /// Campaigns whose ledger was compared with the provider's transfers since this process started.
     compared: HashSet<CampaignId>,
     /// Charges behind deposits.
@@ -243,6 +252,16 @@ impl Workers {
             self.with(|memory| memory.charges.insert((id, deposit), charge));
         }
         Ok(charge)
+    }
+
+    /// For how long look-ups have not found this, milliseconds; 0 at the first.
+    fn missing_for(&self, thing: (CampaignId, Seq), now: i64) -> i64 {
+        self.with(|memory| {
+            let since = memory.missing_since.entry(thing).or_insert(now);
+            // The clock was set back.
+            *since = now.min(*since);
+            now.saturating_sub(*since)
+        })
     }
 
     fn is_due(&self, thing: (CampaignId, Seq), now: i64) -> bool {

@@ -8,6 +8,7 @@ use sponsorhub_core::ledger::records::{Refund, RefundState};
 use sponsorhub_core::money::Currency;
 use sponsorhub_core::refund::RefundOutcome;
 
+use super::settling::Meaning;
 use super::{SAME_KEY_MS, Workers};
 use crate::deposits::MoneyError;
 use crate::ports::payment::{RefundOrder, RefundProgress};
@@ -93,6 +94,11 @@ impl Workers {
             Found::Over(outcome) => return Ok(Some(outcome)),
             Found::OnItsWay => return Ok(None),
             Found::Nothing => {}
+        }
+        match self.word((id, seq), now) {
+            Meaning::Send => {}
+            Meaning::Wait => return Ok(None),
+            Meaning::Over(outcome) => return Ok(Some(outcome)),
         }
         let order = RefundOrder {
             charge: charge.clone(),

@@ -30,9 +30,9 @@ pub(super) fn skips_look_up(is_old: bool) -> bool {
     }
 }
 
-/// Whether a transfer without an answer gives its money back and is sent again all the same.
-pub(super) fn gives_back() -> bool {
-    Bug::PaidWithoutDebit.is_planted()
+/// Whether a transfer that was turned away gives its money back and is sent again all the same.
+pub(super) fn gives_back(why: &str) -> bool {
+    why.contains("429") && Bug::PaidWithoutDebit.is_planted()
 }
 
 /// Changes an order.

@@ -143,6 +143,10 @@ impl PaymentProvider for MortalProvider {
         self.1.around(|| self.0.find_transfer(group, recipient, payout))
     }
 
+    fn transfer_seen<'a>(&'a self, transfer: &'a str) -> Reply<'a, Option<Transfer>> {
+        self.1.around(|| self.0.transfer_seen(transfer))
+    }
+
     fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>> {
         self.1.around(|| self.0.transfers_of(group))
     }

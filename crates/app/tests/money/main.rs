@@ -11,6 +11,8 @@ mod clocks;
 
 mod kills;
 
+mod outside;
+
 mod paying;
 
 mod public_bugs;

@@ -21,6 +21,8 @@ pub(crate) enum Goes {
     DoneUnheard,
     /// Not done, and nothing is heard.
     NotDoneUnheard,
+    /// Refused at the door: nothing is done, and nothing is kept under its key.
+    RateLimited,
     /// A definite no.
     Refused,
     /// Another amount than ordered moves.
@@ -34,7 +36,11 @@ pub(crate) struct World {
     /// What moved, by key; keys can be forgotten.
     pub(crate) transfers: Vec<(String, TransferOrder, Minor)>,
     pub(crate) forgotten: usize,
+    /// Ids of transfers that were reversed whole.
+    pub(crate) came_back: Vec<String>,
     pub(crate) refunds: Vec<RefundOrder>,
+    /// Every order of a refund that came, whatever became of it.
+    pub(crate) refund_orders: Vec<RefundOrder>,
     /// Refunds wait for money, and their keys are forgotten meanwhile.
     pub(crate) are_refunds_pending: bool,
     /// Every order of a transfer that came, whatever became of it.
@@ -60,6 +66,10 @@ fn unknown() -> Outcome {
     Outcome::Unknown { why: "no answer".to_owned(), request: None }
 }
 
+fn rate_limited() -> Outcome {
+    Outcome::Unknown { why: "status 429, rate_limit".to_owned(), request: None }
+}
+
 fn refused() -> Outcome {
     let (code, message) = ("balance_insufficient".to_owned(), "no".to_owned());
     Outcome::Refused { code, message, request: None }
@@ -78,6 +88,7 @@ impl World {
         }
         let amount = match goes {
             Goes::NotDoneUnheard => return unknown(),
+            Goes::RateLimited => return rate_limited(),
             Goes::Refused => return refused(),
             Goes::OtherAmount => order.amount + Minor(1),
             Goes::Well | Goes::DoneUnheard => order.amount,
@@ -89,13 +100,28 @@ impl World {
         Outcome::Done { id: format!("tr_{}", order.key), amount }
     }
 
+    /// Transfers, and what came back of them.
+    fn seen(&self, is_meant: impl Fn(&TransferOrder, &str) -> bool) -> Vec<Transfer> {
+        let shown = self.transfers.iter().map(|(key, order, amount)| {
+            let id = format!("tr_{key}");
+            let is_back = self.came_back.contains(&id);
+            let reversed = if is_back { *amount } else { Minor::ZERO };
+            let (payout, currency) = (Some(order.payout.clone()), "usd".to_owned());
+            (order, Transfer { id, payout, amount: *amount, reversed, currency, created_at: 0 })
+        });
+        let meant = shown.filter(|(order, seen)| is_meant(order, &seen.id));
+        meant.map(|(_, seen)| seen).collect()
+    }
+
     fn refund(&mut self, order: &RefundOrder) -> Outcome {
         self.calls.push(format!("refund {}", order.key));
+        self.refund_orders.push(order.clone());
         let goes = self.script.pop_front().unwrap_or(Goes::Well);
         let is_seen = self.refunds.iter().any(|seen| seen.key == order.key);
         let is_seen = is_seen && !self.are_refunds_pending;
         match goes {
             Goes::NotDoneUnheard => return unknown(),
+            Goes::RateLimited => return rate_limited(),
             Goes::Refused => return refused(),
             _ if is_seen => {}
             _ => self.refunds.push(order.clone()),
@@ -164,34 +190,16 @@ impl PaymentProvider for Scripted {
     ) -> Reply<'a, Option<Transfer>> {
         ready(Ok(self.with(|world| {
             world.calls.push(format!("find {payout}"));
-            let is_it = |(_, order, _): &&(String, TransferOrder, Minor)| {
-                order.recipient == recipient && order.payout == payout
-            };
-            world.transfers.iter().find(is_it).map(|(key, _, amount)| Transfer {
-                id: format!("tr_{key}"),
-                payout: Some(payout.to_owned()),
-                amount: *amount,
-                reversed: Minor::ZERO,
-                currency: "usd".to_owned(),
-                created_at: 0,
-            })
+            world.seen(|order, _| order.recipient == recipient && order.payout == payout).pop()
         })))
     }
 
+    fn transfer_seen<'a>(&'a self, transfer: &'a str) -> Reply<'a, Option<Transfer>> {
+        ready(Ok(self.with(|world| world.seen(|_, id| id == transfer).pop())))
+    }
+
     fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>> {
-        let of_it = |(_, order, _): &&(String, TransferOrder, Minor)| order.group == group;
-        ready(Ok(self.with(|world| {
-            let all = world.transfers.iter().filter(of_it);
-            all.map(|(key, order, amount)| Transfer {
-                id: format!("tr_{key}"),
-                payout: Some(order.payout.clone()),
-                amount: *amount,
-                reversed: Minor::ZERO,
-                currency: "usd".to_owned(),
-                created_at: 0,
-            })
-            .collect()
-        })))
+        ready(Ok(self.with(|world| world.seen(|order, _| order.group == group))))
     }
 
     fn refund<'a>(&'a self, order: &'a RefundOrder) -> Later<'a, Outcome> {

@@ -19,7 +19,7 @@ fn script(scene: &Scene, goes: &[Goes]) {
 fn eliza_11022_as_often_as_money_moves_the_ledger_gives_it_away() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::earned(directory.path());
-    script(&scene, &[Goes::NotDoneUnheard]);
+    script(&scene, &[Goes::RateLimited]);
     for _ in 0..10 {
         scene.tick();
         scene.pass(10_000);

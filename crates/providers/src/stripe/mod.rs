@@ -163,6 +163,10 @@ impl PaymentProvider for Stripe {
         Box::pin(self.search_transfer(group, recipient, payout))
     }
 
+    fn transfer_seen<'a>(&'a self, transfer: &'a str) -> Reply<'a, Option<Transfer>> {
+        Box::pin(self.read_transfer(transfer))
+    }
+
     fn transfers_of(&self, group: CampaignId) -> Reply<'_, Vec<Transfer>> {
         Box::pin(self.transfers_in(group, None))
     }

@@ -9,7 +9,7 @@ use sponsorhub_core::ids::CampaignId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Stripe;
-use super::answer::done;
+use super::answer::{Answer, No, done};
 use super::form::Form;
 use super::wire::{self, List, code, mode, ms, read, step, unusable};
 
@@ -81,18 +81,8 @@ impl Stripe {
             let body = self.line.get(&["transfers"], &form).await.reply()?;
             let page: List<wire::Transfer> = read("transfers", body)?;
             after = page.data.last().map(|transfer| transfer.id.clone());
-            for mut transfer in page.data {
-                if mode(self.mode, transfer.livemode) != self.mode {
-                    return Err(unusable(format!("{} is of another world", transfer.id)));
-                }
-                all.push(Transfer {
-                    id: transfer.id,
-                    payout: transfer.metadata.remove(PAYOUT),
-                    amount: transfer.amount,
-                    reversed: transfer.amount_reversed,
-                    currency: transfer.currency,
-                    created_at: ms(transfer.created),
-                });
+            for transfer in page.data {
+                all.push(self.seen(transfer)?);
             }
             if !page.has_more {
                 return Ok(all);
@@ -100,6 +90,28 @@ impl Stripe {
         }
         // "Not there" must be a fact: it lets the payout be sent again.
         Err(unusable("more transfers of one campaign than are looked through"))
+    }
+
+    fn seen(&self, mut transfer: wire::Transfer) -> Result<Transfer, ProviderError> {
+        if mode(self.mode, transfer.livemode) != self.mode {
+            return Err(unusable(format!("{} is of another world", transfer.id)));
+        }
+        Ok(Transfer {
+            id: transfer.id,
+            payout: transfer.metadata.remove(PAYOUT),
+            amount: transfer.amount,
+            reversed: transfer.amount_reversed,
+            currency: transfer.currency,
+            created_at: ms(transfer.created),
+        })
+    }
+
+    pub(super) async fn read_transfer(&self, id: &str) -> Result<Option<Transfer>, ProviderError> {
+        let path = ["transfers", step("transfer", id)?];
+        match self.line.get(&path, &Form::default()).await {
+            Answer::No(No { code, .. }) if code == "resource_missing" => Ok(None),
+            answer => self.seen(read("transfer", answer.reply()?)?).map(Some),
+        }
     }
 
     pub(super) async fn search_transfer(

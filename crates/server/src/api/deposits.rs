@@ -19,9 +19,9 @@ use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Amount {
-    amount: Minor,
-    currency: Currency,
+pub(super) struct Amount {
+    pub(super) amount: Minor,
+    pub(super) currency: Currency,
 }
 
 #[derive(Debug, Deserialize)]

@@ -207,6 +207,25 @@ pub(super) async fn payouts(
     })
 }
 
+/// One payout; a creator sees their own.
+pub(super) async fn payout_shown(
+    caller: Caller,
+    Path((campaign, seq)): Path<(CampaignId, Seq)>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadPayouts)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let own = own(&caller, campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let one = state.payouts().get(&seq)?;
+            let enrollment = state.enrollment(one.enrollment).id.to_string();
+            let is_seen = own.as_ref().is_none_or(|own| own.contains(&enrollment));
+            is_seen.then(|| payout(campaign, state, seq, one))
+        });
+        Ok(Json(looked.map_err(Fault::from)?.ok_or_else(not_found)?))
+    })
+}
+
 /// What a creator earned, in words for people; the owner of the enrollment, its brand and operators.
 pub(super) async fn statement(
     caller: Caller,

@@ -11,6 +11,7 @@ mod ledger;
 mod me;
 mod once;
 mod openapi;
+mod oversight;
 mod payments;
 mod schemas;
 mod table;

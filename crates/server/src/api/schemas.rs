@@ -100,6 +100,7 @@ fn inputs() -> Vec<(&'static str, Value)> {
         ),
         ("UpholdHold", object(&[("reason", text())], &["reason"])),
         ("CancelPayout", object(&[("reason", text())], &["reason"])),
+        ("SettleOutside", object(&[("reference", text())], &["reference"])),
         (
             "IssueKey",
             object(
@@ -291,6 +292,33 @@ fn caller_shapes() -> Vec<Shape> {
     ]
 }
 
+fn oversight_shapes() -> Vec<Shape> {
+    let approval = || json!({ "enum": ["waits", "agreed"] });
+    vec![
+        (
+            "Refund",
+            vec![
+                ("refund", number()),
+                ("amount", refers("Money")),
+                ("deposit", number()),
+                ("state", json!({ "enum": ["planned", "paid", "failed", "settled_outside"] })),
+            ],
+        ),
+        (
+            "Settling",
+            vec![("approval", approval()), ("until", maybe(&time())), ("refund", number())],
+        ),
+        (
+            "Advance",
+            vec![
+                ("approval", approval()),
+                ("until", maybe(&time())),
+                ("deposit", maybe(&number())),
+            ],
+        ),
+    ]
+}
+
 fn disbursement_shape() -> Shape {
     let money = refers("Money");
     (
@@ -315,6 +343,7 @@ fn shapes() -> impl Iterator<Item = Shape> {
         .into_iter()
         .chain(ledger_shapes())
         .chain([disbursement_shape(), statement_shape()])
+        .chain(oversight_shapes())
         .chain(caller_shapes())
 }
 

@@ -3,7 +3,9 @@
 use axum::routing::{MethodRouter, delete, get, post, put};
 use sponsorhub_core::actor::Action;
 
-use super::{campaigns, deposits, disbursements, enrollments, keys, ledger, me, payments, workers};
+use super::{
+    campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments, workers,
+};
 use crate::shared::Shared;
 
 /// A route.
@@ -96,6 +98,10 @@ routes! {
         "Let a held conversion earn nothing", Some("UpholdHold") => 200 "Hold", ledger::uphold_hold;
     get "/campaigns/{campaign}/payouts", Some(Action::ReadPayouts), "Payouts; a creator sees their own",
         None => 200 "PayoutList", ledger::payouts;
+    get "/campaigns/{campaign}/payouts/{payout}", Some(Action::ReadPayouts),
+        "A payout; a creator sees their own", None => 200 "Payout", ledger::payout_shown;
+    get "/campaigns/{campaign}/refunds", Some(Action::ReadBalances), "Its refunds to the brand",
+        None => 200 "RefundList", oversight::refunds;
     get "/campaigns/{campaign}/statements/{enrollment}", Some(Action::ReadStatements),
         "What a creator earned", None => 200 "Statement", ledger::statement;
     post "/recipient", Some(Action::ManageRecipient),
@@ -115,6 +121,12 @@ routes! {
     post "/campaigns/{campaign}/payouts/{payout}/cancel", Some(Action::Operate),
         "Give up a payout that is not under way", Some("CancelPayout") => 200 "Payout",
         disbursements::cancel;
+    post "/campaigns/{campaign}/refunds/{refund}/settle-outside", Some(Action::Operate),
+        "Say that a refund is paid by other means; two operators must", Some("SettleOutside") => 200 "Settling",
+        oversight::settle;
+    post "/campaigns/{campaign}/advances", Some(Action::Operate),
+        "Say that the operator's own money came in; two operators must", Some("OpenDeposit") => 200 "Advance",
+        oversight::advance;
     get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
         None => 200 "Workers", workers::show;
 }

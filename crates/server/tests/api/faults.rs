@@ -202,7 +202,7 @@ async fn check(world: &Arc<World>, campaigns: &[String]) {
     crate::world::proven(&format!("{paid} payouts in {attempts} attempts: each transferred once"));
 }
 
-const HOUR_MS: i64 = 3_600_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

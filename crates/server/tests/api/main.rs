@@ -20,4 +20,6 @@ mod judged;
 
 mod orders;
 
+mod oversight;
+
 mod parts;

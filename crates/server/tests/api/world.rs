@@ -174,6 +174,7 @@ pub(crate) const ADA: (&str, &str) = ("ada", "creator");
 pub(crate) const BRAND: (&str, &str) = ("marta", "brand");
 pub(crate) const RIVAL: (&str, &str) = ("rival", "brand");
 pub(crate) const ADMIN: (&str, &str) = ("operator", "admin");
+pub(crate) const OTHER_ADMIN: (&str, &str) = ("second", "admin");
 
 pub(crate) fn filled(path: &str) -> String {
     let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
@@ -181,6 +182,7 @@ pub(crate) fn filled(path: &str) -> String {
     path.replace("{key}", "key_00000000000000000000000000")
         .replace("{conversion}", "7")
         .replace("{payout}", "7")
+        .replace("{refund}", "7")
 }
 
 /// A line for the record of proofs.

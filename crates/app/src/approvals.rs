@@ -1,0 +1,73 @@
+//! What only two people together may do: one proposes it, another agrees.
+//!
+//! Proposals are kept in memory. A restart forgets them, and then nothing has been done: they are made
+//! again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// How long a proposal waits for a second person, milliseconds: a day.
+pub const VALID_MS: i64 = 86_400_000;
+
+/// Proposals that are kept at a time. Only operators make them.
+const PROPOSALS_MAX: usize = 10_000;
+
+#[derive(Clone, Debug)]
+struct Proposal {
+    by: String,
+    until: i64,
+}
+
+/// What became of somebody's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// It waits for somebody else until then, milliseconds.
+    Waits(i64),
+    /// These two agree, in this order. Their word is used up.
+    Agreed([String; 2]),
+}
+
+/// Proposals that wait for a second person.
+#[derive(Debug, Default)]
+pub struct Approvals(Mutex<HashMap<String, Proposal>>);
+
+impl Approvals {
+    /// `who` wants `what`, which says everything that matters: another amount is another proposal.
+    pub fn say(&self, what: &str, who: &str, now: i64) -> Approval {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, proposal| now < proposal.until);
+        if let Some(first) = waiting.get(what).cloned() {
+            if first.by == who {
+                return Approval::Waits(first.until);
+            }
+            waiting.remove(what);
+            return Approval::Agreed([first.by, who.to_owned()]);
+        }
+        if waiting.len() >= PROPOSALS_MAX {
+            waiting.clear();
+        }
+        let until = now.saturating_add(VALID_MS);
+        waiting.insert(what.to_owned(), Proposal { by: who.to_owned(), until });
+        Approval::Waits(until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_different_people_agree_on_the_same_thing_once_and_in_time() {
+        let approvals = Approvals::default();
+        let waits = Approval::Waits(VALID_MS);
+        assert_eq!(approvals.say("100", "ada", 0), waits);
+        assert_eq!(approvals.say("100", "ada", 1), waits, "nobody agrees with themself");
+        assert_eq!(approvals.say("200", "eve", 1), Approval::Waits(VALID_MS + 1));
+        let both = Approval::Agreed(["ada".to_owned(), "eve".to_owned()]);
+        assert_eq!(approvals.say("100", "eve", 2), both);
+        // Their word is used up: the same again takes two again.
+        assert_eq!(approvals.say("100", "eve", 2), Approval::Waits(VALID_MS + 2));
+        // A day later nobody remembers.
+        assert_eq!(approvals.say("100", "ada", 2 * VALID_MS), Approval::Waits(3 * VALID_MS));
+    }
+}

@@ -1,0 +1,167 @@
+//! What operators do together: money of their own goes in, a refund is paid by other means. One proposes
+//! it, another agrees by asking for the same.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::Response;
+use data_encoding::BASE32_NOPAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sponsorhub_app::approvals::Approval;
+use sponsorhub_core::actor::Action;
+use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::records::RefundState;
+use sponsorhub_core::money::{AMOUNT_MAX, Minor};
+use sponsorhub_core::refusal::Refusal;
+
+use super::caller::{Caller, not_found};
+use super::deposits::Amount;
+use super::extract::{Content, Path, Query, body_of};
+use super::ledger::reason;
+use super::once::Seed;
+use super::{Fault, Page, money};
+use crate::problem::Problem;
+
+const fn word(state: RefundState) -> &'static str {
+    match state {
+        RefundState::Planned => "planned",
+        RefundState::Paid => "paid",
+        RefundState::Failed => "failed",
+        RefundState::SettledOutside => "settled_outside",
+    }
+}
+
+/// Refunds of a campaign to its brand.
+pub(super) async fn refunds(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ReadBalances)?;
+    tokio::task::block_in_place(|| {
+        caller.sees(campaign)?;
+        let looked = caller.shared.desk.look(campaign, |state| {
+            let currency = state.terms().currency;
+            let refunds = state.refunds().iter().map(|(seq, refund)| {
+                let shown = json!({
+                    "refund": seq,
+                    "amount": money(refund.amount, currency),
+                    "deposit": refund.deposit,
+                    "state": word(refund.state),
+                });
+                (*seq, shown)
+            });
+            page.cut(refunds)
+        });
+        looked.map_err(Fault::from)?.map(Json)
+    })
+}
+
+impl Caller {
+    /// How the ledger calls an operator: always alike, and nobody outside can tell who it is.
+    fn operator(&self) -> String {
+        let keys = self.shared.catalog.keys();
+        let tag = keys.set.pepper().tag(&[b"operator", self.subject.as_bytes()]);
+        format!("opr_{}", BASE32_NOPAD.encode(&tag[..10]).to_lowercase())
+    }
+
+    /// This operator's word for `what`, and as the answer says it.
+    fn says(&self, what: &str) -> (Approval, Value) {
+        let approval = self.shared.approvals.say(what, &self.operator(), self.shared.clock.now());
+        let shown = match &approval {
+            Approval::Waits(until) => json!({ "approval": "waits", "until": until }),
+            Approval::Agreed(_) => json!({ "approval": "agreed", "until": null }),
+        };
+        (approval, shown)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    amount: Amount,
+}
+
+/// The operator's own money comes in, once two say so; it backs payouts and is never refunded.
+pub(super) async fn advance(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    body: Content,
+) -> Result<Response, Problem> {
+    caller.may(Action::Operate)?;
+    let Advance { amount: Amount { amount, currency } } = body_of(&body)?;
+    if !(Minor(1)..=AMOUNT_MAX).contains(&amount) {
+        let fix = "1 to 10^11 minor units";
+        return Err(Fault::from(Refusal::Field { field: "amount.amount", fix }).into());
+    }
+    let work = async |_: Seed| {
+        tokio::task::block_in_place(|| {
+            let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+            let known = desk.look(campaign, |state| state.terms().currency);
+            if known.map_err(Fault::from)? != currency {
+                let fix = "the campaign's currency";
+                return Err(Fault::from(Refusal::Field { field: "amount.currency", fix }).into());
+            }
+            let (approval, mut shown) = caller.says(&format!("advance {campaign} {amount}"));
+            shown["deposit"] = Value::Null;
+            if let Approval::Agreed(people) = approval {
+                let advanced =
+                    desk.command(campaign, now, |draft| draft.advance(amount, people.to_vec()));
+                shown["deposit"] = json!(advanced.map_err(Fault::from)?);
+                caller.shared.bell.notify_one();
+            }
+            Ok((StatusCode::OK, shown))
+        })
+    };
+    caller.once(&body, |_| {}, work).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settle {
+    reference: String,
+}
+
+/// A refund that the provider does not take is paid by other means, once two say so. From the first
+/// word on the product does not send it.
+pub(super) async fn settle(
+    caller: Caller,
+    Path((campaign, refund)): Path<(CampaignId, Seq)>,
+    body: Content,
+) -> Result<Response, Problem> {
+    caller.may(Action::Operate)?;
+    let Settle { reference } = body_of(&body)?;
+    reason(&reference).map_err(|problem| problem.about("reference"))?;
+    let work = async |_: Seed| {
+        tokio::task::block_in_place(|| {
+            let state = caller
+                .shared
+                .desk
+                .look(campaign, |state| state.refunds().get(&refund).map(|refund| refund.state));
+            let state = state.map_err(Fault::from)?.ok_or_else(not_found)?;
+            if state != RefundState::Planned {
+                let needs = "must be on its way";
+                let refusal = Refusal::Thing { what: "refund", seq: refund, needs };
+                return Err(Fault::from(refusal).into());
+            }
+            let workers = &caller.shared.workers;
+            let (approval, mut shown) =
+                caller.says(&format!("settle {campaign} {refund} {reference}"));
+            shown["refund"] = json!(refund);
+            match approval {
+                Approval::Waits(until) => {
+                    // Asked again after two had agreed.
+                    if workers.withhold(campaign, refund, until) {
+                        shown = json!({ "approval": "agreed", "until": null, "refund": refund });
+                    }
+                }
+                Approval::Agreed(people) => {
+                    workers.settle_outside(campaign, refund, (people.to_vec(), reference.clone()));
+                    caller.shared.bell.notify_one();
+                }
+            }
+            Ok((StatusCode::OK, shown))
+        })
+    };
+    caller.once(&body, |_| {}, work).await
+}

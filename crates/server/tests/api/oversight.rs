@@ -1,0 +1,143 @@
+//! What needs a person, and what needs two of them; and money that others send back.
+
+use serde_json::{Value, json};
+use sponsorhub_sandbox::FaultLine;
+
+use crate::faults::{self, HOUR_MS};
+use crate::world::{ADA, ADMIN, BRAND, DAY_MS, OTHER_ADMIN, World, code, text};
+
+/// A cancelled campaign whose refund the provider does not answer for; its id and the refund's name.
+pub(crate) async fn with_refund(world: &World) -> (String, u64) {
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let hang = json!({ "method": "POST", "path": "/v1/refunds", "fault": "rate_limited", "times": 1_000_000 });
+    let hang: FaultLine = serde_json::from_value(hang).expect("a fault");
+    world.sandbox.sandbox.script_faults(vec![hang]);
+    let (status, body, _) =
+        world.post(BRAND, &format!("/campaigns/{campaign}/cancel"), &json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    world.pass(10_000).await;
+    let refund = refunds(world, &campaign).await;
+    assert_eq!(refund["state"], "planned", "{refund}");
+    (campaign, refund["refund"].as_u64().expect("a name"))
+}
+
+async fn refunds(world: &World, campaign: &str) -> Value {
+    let (status, page) = world.get(BRAND, &format!("/campaigns/{campaign}/refunds")).await;
+    assert_eq!(status, 200, "{page}");
+    page["data"][0].clone()
+}
+
+async fn accounts(world: &World, campaign: &str) -> Value {
+    let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;
+    assert_eq!(balances["difference"], 0, "INV-1");
+    balances["accounts"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_is_settled_outside_by_two_operators_and_by_no_one_alone() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let (campaign, refund) = with_refund(&world).await;
+    let path = format!("/campaigns/{campaign}/refunds/{refund}/settle-outside");
+    let wire = json!({ "reference": "wire 7" });
+    for _ in 0..2 {
+        let (status, body, _) = world.post(ADMIN, &path, &wire).await;
+        assert_eq!((status.as_u16(), &body["approval"]), (200, &json!("waits")), "{body}");
+    }
+    // Another reference is another proposal.
+    let other = json!({ "reference": "wire 8" });
+    let (_, body, _) = world.post(OTHER_ADMIN, &path, &other).await;
+    assert_eq!(body["approval"], "waits");
+    world.pass(HOUR_MS).await;
+    assert_eq!(refunds(&world, &campaign).await["state"], "planned");
+    let (_, body, _) = world.post(OTHER_ADMIN, &path, &wire).await;
+    assert_eq!(body["approval"], "agreed", "{body}");
+    world.sandbox.sandbox.clear_faults();
+    for _ in 0..3 {
+        world.pass(HOUR_MS).await;
+    }
+    assert_eq!(refunds(&world, &campaign).await["state"], "settled_outside");
+    let there = world.sandbox.sandbox.ledger();
+    let sent = there["movements"]
+        .as_array()
+        .map_or(0, |all| all.iter().filter(|one| one["kind"] == "refund").count());
+    assert_eq!(sent, 0, "the provider sent nothing: {there}");
+    let (status, body, _) = world.post(ADMIN, &path, &wire).await;
+    assert_eq!((status.as_u16(), code(&body)), (409, "not_possible_now"), "it is over: {body}");
+    let (status, body, _) = world.post(BRAND, &path, &wire).await;
+    assert_eq!((status.as_u16(), code(&body)), (403, "forbidden"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_own_money_comes_in_by_two_operators() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let path = format!("/campaigns/{campaign}/advances");
+    let own = |amount: i64, currency: &str| json!({ "amount": { "amount": amount, "currency": currency } });
+    for (body, field) in [(own(0, "USD"), "amount.amount"), (own(1, "EUR"), "amount.currency")] {
+        let (status, problem, _) = world.post(ADMIN, &path, &body).await;
+        assert_eq!((status.as_u16(), &problem["field"]), (400, &json!(field)), "{problem}");
+    }
+    let (_, first, _) = world.post(ADMIN, &path, &own(5_000, "USD")).await;
+    assert_eq!((&first["approval"], &first["deposit"]), (&json!("waits"), &Value::Null));
+    let (_, other, _) = world.post(OTHER_ADMIN, &path, &own(5_001, "USD")).await;
+    assert_eq!(other["approval"], "waits", "another amount is another proposal");
+    assert_eq!(accounts(&world, &campaign).await["platform_advance"], 0);
+    let (_, second, _) = world.post(OTHER_ADMIN, &path, &own(5_000, "USD")).await;
+    assert_eq!(second["approval"], "agreed", "{second}");
+    assert_eq!(accounts(&world, &campaign).await["platform_advance"], 5_000);
+    let (_, page) = world.get(BRAND, &format!("/campaigns/{campaign}/deposits")).await;
+    let advance = page["data"].as_array().and_then(|all| all.last()).expect("a deposit");
+    assert_eq!((&advance["is_advance"], &advance["deposit"]), (&json!(true), &second["deposit"]));
+    // The ledger names both, and nobody can read there who they are.
+    let (_, page) = world.get(ADMIN, &format!("/campaigns/{campaign}/ledger?limit=100")).await;
+    let entries = page["data"].as_array().expect("entries");
+    let entry = entries.iter().find(|one| one["kind"] == "platform.advanced").expect("it is there");
+    let people = entry["body"]["approved_by"].as_array().expect("two");
+    assert_eq!(people.len(), 2);
+    assert!(people.iter().all(|one| text(one).starts_with("opr_")), "{people:?}");
+    assert_ne!(people[0], people[1]);
+}
+
+/// Somebody reverses a transfer in the provider's dashboard: it is owed again, and paid again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    faults::shop(&world).await;
+    let creators = faults::creators(&world, 1).await;
+    let campaign = faults::earned(&world, &creators).await;
+    world.pass(DAY_MS).await;
+    world.pass(10_000).await;
+    let states = async || {
+        let (_, page) = world.get(BRAND, &format!("/campaigns/{campaign}/payouts")).await;
+        let all = page["data"].as_array().expect("a list").clone();
+        (all.iter().map(|one| text(&one["state"])).collect::<Vec<_>>(), all)
+    };
+    let (paid, all) = states().await;
+    assert_eq!(paid, ["paid"]);
+    let one = format!("/campaigns/{campaign}/payouts/{}", all[0]["payout"]);
+    let (status, shown) = world.get((creators[0].as_str(), "creator"), &one).await;
+    assert_eq!((status.as_u16(), &shown), (200, &all[0]), "the creator sees it");
+    world.join(ADA).await;
+    let (status, _) = world.get(ADA, &one).await;
+    assert_eq!(status, 404, "nobody else's creator does");
+    let url = format!("{}/v1/transfers?transfer_group={campaign}", world.sandbox.base_url);
+    let ask = |request: reqwest::RequestBuilder| async {
+        let answer = request.bearer_auth("sk_test_api").send().await.expect("answers");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    let transfers = ask(world.client.get(url)).await;
+    let id = text(&transfers["data"][0]["id"]);
+    let url = format!("{}/v1/transfers/{id}/reversals", world.sandbox.base_url);
+    let reversal = ask(world.client.post(url)).await;
+    assert_eq!(reversal["object"], "transfer_reversal", "{reversal}");
+    world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
+    world.pass(10_000).await;
+    assert_eq!(states().await.0, ["reversed"]);
+    world.pass(DAY_MS).await;
+    world.pass(10_000).await;
+    assert_eq!(states().await.0, ["reversed", "paid"]);
+    assert_eq!(accounts(&world, &campaign).await["disbursement_clearing"], 0);
+}

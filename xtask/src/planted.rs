@@ -61,7 +61,9 @@ pub(crate) fn run(root: &Path) -> Result<Outcome> {
         for suite in SUITES {
             let cargo = Cargo::new(suite).env("SPONSORHUB_PLANTED_BUG", &planted.unwrap_or(""));
             let (_, lines) = cargo.run_and_keep(root)?;
-            lines.iter().for_each(|line| seen.read(line));
+            for line in &lines {
+                seen.read(line);
+            }
         }
         let is_found = seen.is_as_expected(planted);
         let name = planted.unwrap_or("nothing");
@@ -84,7 +86,9 @@ mod tests {
 
     fn seen(text: &str) -> Seen {
         let mut seen = Seen::default();
-        text.lines().for_each(|line| seen.read(line));
+        for line in text.lines() {
+            seen.read(line);
+        }
         seen
     }
 

@@ -46,6 +46,10 @@ impl Bug {
     }
 
     /// Whether it is planted.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no setting: no product is built with the feature"
+    )]
     pub fn is_planted(self) -> bool {
         cfg!(feature = "planted-bugs")
             && std::env::var("SPONSORHUB_PLANTED_BUG").is_ok_and(|name| name == self.name())

@@ -24,9 +24,10 @@ pub(super) fn requeued() {
 /// Whether a doubt is settled without asking the provider. The look-up would hide these bugs.
 pub(super) fn skips_look_up(is_old: bool) -> bool {
     let trusts_its_key = [Bug::FreshKeyOnRequeue, Bug::DateInKey, Bug::AmountOfNow];
-    match is_old {
-        true => Bug::OldUnknownIsFailed.is_planted(),
-        false => trusts_its_key.into_iter().any(Bug::is_planted),
+    if is_old {
+        Bug::OldUnknownIsFailed.is_planted()
+    } else {
+        trusts_its_key.into_iter().any(Bug::is_planted)
     }
 }
 
@@ -38,10 +39,10 @@ pub(super) fn gives_back(why: &str) -> bool {
 /// Changes an order.
 pub(super) fn with(order: &mut TransferOrder, desk: &Desk, now: i64) -> Result<(), MoneyError> {
     if Bug::FreshKeyOnRequeue.is_planted() {
-        order.key += &format!(":r{}", REQUEUES.load(Ordering::SeqCst));
+        order.key = format!("{}:r{}", order.key, REQUEUES.load(Ordering::SeqCst));
     }
     if Bug::DateInKey.is_planted() {
-        order.key += &format!(":d{}", now.div_euclid(DAY_MS));
+        order.key = format!("{}:d{}", order.key, now.div_euclid(DAY_MS));
     }
     if Bug::AmountOfNow.is_planted() {
         order.amount += desk.look(order.group, |state| state.balance(Account::Payable))?;

@@ -57,8 +57,8 @@ impl Trial {
             );
         }
         let (other, _, refused) = send(format!("{body} ")).await;
-        let reused = (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused");
-        assert_eq!((other, code(&refused)), reused, "{key} with another body");
+        let wanted = (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused");
+        assert_eq!((other, code(&refused)), wanted, "{key} with another body");
         self.tried.insert(key);
         answer
     }

@@ -110,12 +110,12 @@ async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
     let campaign = faults::earned(&world, &creators).await;
     world.pass(DAY_MS).await;
     world.pass(10_000).await;
-    let states = async || {
+    let stand = async || {
         let (_, page) = world.get(BRAND, &format!("/campaigns/{campaign}/payouts")).await;
         let all = page["data"].as_array().expect("a list").clone();
         (all.iter().map(|one| text(&one["state"])).collect::<Vec<_>>(), all)
     };
-    let (paid, all) = states().await;
+    let (paid, all) = stand().await;
     assert_eq!(paid, ["paid"]);
     let one = format!("/campaigns/{campaign}/payouts/{}", all[0]["payout"]);
     let (status, shown) = world.get((creators[0].as_str(), "creator"), &one).await;
@@ -135,9 +135,9 @@ async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
     assert_eq!(reversal["object"], "transfer_reversal", "{reversal}");
     world.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
     world.pass(10_000).await;
-    assert_eq!(states().await.0, ["reversed"]);
+    assert_eq!(stand().await.0, ["reversed"]);
     world.pass(DAY_MS).await;
     world.pass(10_000).await;
-    assert_eq!(states().await.0, ["reversed", "paid"]);
+    assert_eq!(stand().await.0, ["reversed", "paid"]);
     assert_eq!(accounts(&world, &campaign).await["disbursement_clearing"], 0);
 }

@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Minor {
 }
 
 /// Currencies that a campaign may have. Anything else is refused; all three have cents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Currency {
     /// United States dollar.

@@ -126,6 +126,18 @@ async function transfer(charge, destination) {
   const closed = await refused(stranger.balance.retrieve());
   assert.ok(closed instanceof Stripe.errors.StripeAuthenticationError, closed.type);
 
+  // It goes on to the bank by itself, and that is the connected account's fact.
+  const toBank = () => stripe.payouts.list({}, { stripeAccount: destination });
+  assert.equal((await toBank()).data.length, 0);
+  await control("/_control/clock", { advance_ms: 4 * 86_400_000 });
+  const [payout] = (await toBank()).data;
+  assert.deepEqual([payout.amount, payout.status], [5_000, "paid"]);
+  const { payments } = await stripe.balanceSettings.retrieve();
+  assert.equal(payments.payouts.schedule.interval, "manual");
+  const daily = await stripe.balanceSettings.update({ payments: { payouts: { schedule: { interval: "daily" } } } });
+  assert.equal(daily.payments.payouts.schedule.interval, "daily");
+  await stripe.balanceSettings.update({ payments: { payouts: { schedule: { interval: "manual" } } } });
+
   const reversal = await stripe.transfers.createReversal(first.id, { amount: 1_000 });
   assert.equal(reversal.transfer, first.id);
   const refund = await stripe.refunds.create({ charge, amount: 2_000 });
@@ -203,6 +215,8 @@ async function tokens() {
   await refused(verifyToken(`${head}.${body}.${flipped}`, options));
 }
 
+// Before this sandbox's clock is moved: tokens are of its time.
+await tokens();
 const { got, server, url } = await listen();
 const { secret } = await control("/_control/webhook_endpoints", { url });
 const { charge } = await deposit();
@@ -213,5 +227,4 @@ const report = await control("/_control/deliveries?wait_ms=20000");
 assert.equal(report.is_quiet, true);
 server.close();
 webhooks(got, secret);
-await tokens();
 console.log(`judged: ${got.length} webhooks`);

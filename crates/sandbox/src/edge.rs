@@ -101,6 +101,7 @@ async fn fulfil(router: Router, request: Request<Body>, fault: Option<Fault>) ->
             Fault::Stored500 { effect: true }
             | Fault::HangAfter { .. }
             | Fault::CutBefore
+            | Fault::OtherAmount
             | Fault::CutAfter => {}
         }
     }

@@ -38,6 +38,8 @@ pub enum Fault {
     RateLimited,
     /// 409: somebody else is at the same object; nothing is kept.
     Conflict,
+    /// It happens as it was ordered, and the answer says another amount.
+    OtherAmount,
 }
 
 /// One part of the script.
@@ -85,9 +87,11 @@ impl TryFrom<Written> for FaultLine {
             ("stored_500", None, effect) => Fault::Stored500 { effect: effect.unwrap_or(false) },
             ("rate_limited", None, None) => Fault::RateLimited,
             ("conflict", None, None) => Fault::Conflict,
+            ("other_amount", None, None) => Fault::OtherAmount,
             _ => {
                 return Err("fault is cut_before, cut_after, hang_before or hang_after with ms, \
-                            stored_500 with or without effect, rate_limited, or conflict"
+                            stored_500 with or without effect, rate_limited, conflict, or \
+                            other_amount"
                     .to_owned());
             }
         };

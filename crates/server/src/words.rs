@@ -1,6 +1,51 @@
-//! Amounts and dates as people read them.
+//! Amounts and dates as people read them, and words for how things stand.
 
+use sponsorhub_core::disbursement::DisbursementState;
+use sponsorhub_core::ledger::records::{Case, Deposit, DepositStatus, RefundState};
 use sponsorhub_core::money::{Currency, Minor};
+
+/// How a deposit stands: confirmed is paid, settled is with its fee known.
+pub(crate) const fn deposit(deposit: &Deposit) -> &'static str {
+    match deposit.status {
+        DepositStatus::Expected => "expected",
+        DepositStatus::Failed => "failed",
+        DepositStatus::Confirmed if deposit.settled => "settled",
+        DepositStatus::Confirmed => "confirmed",
+    }
+}
+
+/// How a case on a deposit stands.
+pub(crate) const fn case(case: &Case) -> &'static str {
+    match (case.open, &case.reversal) {
+        (true, None) => "disputed",
+        (_, Some(_)) => "reversed",
+        // It came back, or never left.
+        (false, None) => "reinstated",
+    }
+}
+
+/// How a payout stands.
+pub(crate) const fn payout(state: DisbursementState) -> &'static str {
+    match state {
+        DisbursementState::Planned => "planned",
+        DisbursementState::Attempted => "attempted",
+        DisbursementState::Unknown => "unknown",
+        DisbursementState::Failed => "failed",
+        DisbursementState::Paid => "paid",
+        DisbursementState::Reversed => "reversed",
+        DisbursementState::Cancelled => "cancelled",
+    }
+}
+
+/// How a refund stands.
+pub(crate) const fn refund(state: RefundState) -> &'static str {
+    match state {
+        RefundState::Planned => "planned",
+        RefundState::Paid => "paid",
+        RefundState::Failed => "failed",
+        RefundState::SettledOutside => "settled_outside",
+    }
+}
 
 /// An amount with separators, as in `1,234,567.89 USD`. All currencies have cents.
 pub(crate) fn money(amount: Minor, currency: Currency) -> String {

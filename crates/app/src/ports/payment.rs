@@ -66,6 +66,14 @@ pub trait PaymentProvider: Send + Sync + std::fmt::Debug {
     /// What lies with the provider, in the currencies that a campaign may have.
     fn balance(&self) -> Reply<'_, Vec<ProviderBalance>>;
 
+    /// How often the platform's own balance is paid out to a bank by itself, in the provider's word;
+    /// none if only by hand. What it takes is missing for creators.
+    fn automatic_payouts(&self) -> Reply<'_, Option<String>>;
+
+    /// What went on from a recipient's account to a bank, newest first: a later fact than the transfer,
+    /// and the provider's.
+    fn bank_payouts<'a>(&'a self, recipient: &'a str) -> Reply<'a, Vec<BankPayout>>;
+
     /// What happened after an event, oldest first, a page at a time; without one, or where it is
     /// older than what the provider keeps, from the oldest that it keeps.
     fn events_after<'a>(&'a self, cursor: Option<&'a str>) -> Reply<'a, EventPage>;
@@ -261,6 +269,21 @@ pub struct Recipient {
     pub deadline: Option<i64>,
     /// The provider's word for why something is off.
     pub disabled_reason: Option<String>,
+}
+
+/// Money on its way from a recipient's account to a bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BankPayout {
+    /// The provider's id of it.
+    pub id: String,
+    /// How much, minor units.
+    pub amount: Minor,
+    /// ISO 4217 code as the provider writes it.
+    pub currency: String,
+    /// The provider's word: pending, `in_transit`, paid, failed, canceled. Paid may still fail.
+    pub state: String,
+    /// When it is expected, milliseconds.
+    pub arrives_at: i64,
 }
 
 /// A payout's money to be moved.

@@ -7,6 +7,7 @@
 
 mod advance;
 mod disburse;
+mod holdings;
 mod pauses;
 mod refund;
 mod settling;
@@ -31,6 +32,7 @@ use crate::ports::PaymentProvider;
 use crate::ports::payment::PaymentOf;
 
 pub use disburse::{attempt_key, came_back, payout_reference};
+pub use holdings::Holding;
 pub use refund::refund_reference;
 pub use standing::{JobStatus, Standing};
 
@@ -77,6 +79,8 @@ struct Memory {
     /// When each campaign was last advanced.
     advanced_at: HashMap<CampaignId, i64>,
     polled_at: Option<i64>,
+    /// When the balances were last compared.
+    weighed_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
     /// Since when money was looked up that may never have been sent.
@@ -132,6 +136,9 @@ impl Workers {
             if page.len() < PAGE {
                 break;
             }
+        }
+        if self.is_weighing_due(now) {
+            self.note("holdings", now, self.holdings(now).await);
         }
         if done == 0 {
             self.with(|memory| memory.standing.settled_at = now);

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sponsorhub_core::money::Currency;
+
+use super::Holding;
+
 /// How a kind of work went, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobStatus {
@@ -20,6 +24,8 @@ pub struct JobStatus {
 pub struct Standing {
     /// By the name of the job.
     pub jobs: BTreeMap<&'static str, JobStatus>,
+    /// What campaigns have at the provider, when it was last compared.
+    pub holdings: BTreeMap<Currency, Holding>,
     /// The time up to which nothing was left to do, milliseconds: the last tick that did nothing.
     pub settled_at: i64,
 }

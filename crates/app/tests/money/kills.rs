@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sponsorhub_app::ports::payment::{
-    Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment, PaymentOf,
-    ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundSeen, Reply, Transfer,
-    TransferOrder,
+    BankPayout, Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment,
+    PaymentOf, ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundSeen, Reply,
+    Transfer, TransferOrder,
 };
 use sponsorhub_app::ports::{Later, Outcome, PaymentProvider};
 use sponsorhub_core::campaign::state::State;
@@ -165,6 +165,14 @@ impl PaymentProvider for MortalProvider {
 
     fn balance(&self) -> Reply<'_, Vec<ProviderBalance>> {
         self.0.balance()
+    }
+
+    fn automatic_payouts(&self) -> Reply<'_, Option<String>> {
+        self.0.automatic_payouts()
+    }
+
+    fn bank_payouts<'a>(&'a self, recipient: &'a str) -> Reply<'a, Vec<BankPayout>> {
+        self.0.bank_payouts(recipient)
     }
 
     fn events_after<'a>(&'a self, cursor: Option<&'a str>) -> Reply<'a, EventPage> {

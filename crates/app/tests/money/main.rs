@@ -9,6 +9,8 @@ mod funding;
 
 mod clocks;
 
+mod holdings;
+
 mod kills;
 
 mod outside;

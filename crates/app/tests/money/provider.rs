@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use sponsorhub_app::ports::payment::{
-    Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment, PaymentOf,
-    ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundProgress, RefundSeen, Reply,
-    Transfer, TransferOrder,
+    BankPayout, Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment,
+    PaymentOf, ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundProgress, RefundSeen,
+    Reply, Transfer, TransferOrder,
 };
 use sponsorhub_app::ports::{Later, Outcome, PaymentProvider};
 use sponsorhub_core::ids::{CampaignId, CreatorId};
@@ -45,6 +45,9 @@ pub(crate) struct World {
     pub(crate) are_refunds_pending: bool,
     /// Every order of a transfer that came, whatever became of it.
     pub(crate) ordered: Vec<TransferOrder>,
+    /// What lies with the provider; nothing is known without one.
+    pub(crate) balance: Option<ProviderBalance>,
+    pub(crate) pays_itself_out: bool,
     pub(crate) script: VecDeque<Goes>,
     pub(crate) calls: Vec<String>,
 }
@@ -230,6 +233,14 @@ impl PaymentProvider for Scripted {
     }
 
     fn balance(&self) -> Reply<'_, Vec<ProviderBalance>> {
+        ready(Ok(self.with(|world| world.balance.into_iter().collect())))
+    }
+
+    fn automatic_payouts(&self) -> Reply<'_, Option<String>> {
+        ready(Ok(self.with(|world| world.pays_itself_out.then(|| "daily".to_owned()))))
+    }
+
+    fn bank_payouts<'a>(&'a self, _: &'a str) -> Reply<'a, Vec<BankPayout>> {
         ready(Ok(Vec::new()))
     }
 

@@ -66,6 +66,8 @@ struct Request {
     method: Method,
     url: Url,
     body: Option<String>,
+    /// The connected account that is asked about.
+    account: Option<String>,
     key: Option<String>,
     /// After this the provider may have forgotten the key, milliseconds.
     until: Option<i64>,
@@ -74,17 +76,24 @@ struct Request {
 impl Line {
     /// Asks. Repeated freely: it changes nothing.
     pub(crate) async fn get(&self, path: &[&str], form: &Form) -> Answer {
+        self.get_of(None, path, form).await
+    }
+
+    /// The same about what a connected account has.
+    pub(crate) async fn get_of(&self, account: Option<&str>, path: &[&str], form: &Form) -> Answer {
         let mut url = self.url(path);
         let query = form.encode();
         url.set_query((!query.is_empty()).then_some(&query));
-        self.send(&Request { method: Method::GET, url, body: None, key: None, until: None }).await
+        let account = account.map(str::to_owned);
+        let method = Method::GET;
+        self.send(&Request { method, url, body: None, account, key: None, until: None }).await
     }
 
     /// Changes something, under the caller's key; without one it is sent once.
     pub(crate) async fn post(&self, path: &[&str], form: &Form, key: Option<&str>) -> Answer {
         let (url, body) = (self.url(path), Some(form.encode()));
-        let key = key.map(str::to_owned);
-        self.send(&Request { method: Method::POST, url, body, key, until: None }).await
+        let (method, key) = (Method::POST, key.map(str::to_owned));
+        self.send(&Request { method, url, body, account: None, key, until: None }).await
     }
 
     /// Moves money, under the caller's key and never after `until`, milliseconds. The clock is asked
@@ -98,7 +107,7 @@ impl Line {
     ) -> Answer {
         let (url, body) = (self.url(path), Some(form.encode()));
         let (key, until) = (Some(key.to_owned()), Some(until));
-        self.send(&Request { method: Method::POST, url, body, key, until }).await
+        self.send(&Request { method: Method::POST, url, body, account: None, key, until }).await
     }
 
     /// Below the base address. Steps are ids or names that were checked to have no slash or dot.
@@ -132,12 +141,15 @@ impl Line {
     }
 
     async fn once(&self, request: &Request) -> Heard {
-        let Request { method, url, body, key, until: _ } = request;
+        let Request { method, url, body, account, key, until: _ } = request;
         let mut builder = self
             .client
             .request(method.clone(), url.clone())
             .bearer_auth(self.key.reveal())
             .header("stripe-version", &self.version);
+        if let Some(account) = account {
+            builder = builder.header("stripe-account", account);
+        }
         if let Some(key) = key {
             builder = builder.header("idempotency-key", key);
         }

@@ -9,7 +9,9 @@ use sponsorhub_core::money::{Currency, Minor};
 use super::Stripe;
 use super::answer::{Answer, No};
 use super::form::Form;
-use super::wire::{Balance, BalancePart, List, code, mode, ms, read, step, unusable};
+use super::wire::{
+    Balance, BalancePart, BalanceSettings, List, code, mode, ms, read, step, unusable,
+};
 
 /// Pages of a hundred back to the oldest event that is kept, thirty days at most.
 const PAGES_MAX: usize = 10_000;
@@ -116,6 +118,17 @@ impl Stripe {
             pending: sum(&balance.pending, currency),
         };
         Ok(Currency::ALL.into_iter().map(of).collect())
+    }
+}
+
+impl Stripe {
+    /// Without a schedule nothing is paid out by itself.
+    pub(super) async fn read_payout_schedule(&self) -> Result<Option<String>, ProviderError> {
+        let body = self.line.get(&["balance_settings"], &Form::default()).await.reply()?;
+        let settings: BalanceSettings = read("balance settings", body)?;
+        let schedule = settings.payments.payouts.and_then(|payouts| payouts.schedule);
+        let interval = schedule.and_then(|schedule| schedule.interval);
+        Ok(interval.filter(|interval| interval != "manual"))
     }
 }
 

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use reqwest::{Client, Url};
 use sponsorhub_app::ports::payment::{
-    Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment, PaymentOf,
-    PaymentProvider, ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundSeen, Reply,
-    Transfer, TransferOrder,
+    BankPayout, Checkout, CheckoutOrder, EventPage, OnboardingAddresses, OnboardingUrl, Payment,
+    PaymentOf, PaymentProvider, ProviderBalance, Recipient, RecipientOrder, RefundOrder,
+    RefundSeen, Reply, Transfer, TransferOrder,
 };
 use sponsorhub_app::ports::{Chance, Clock, Later, Outcome};
 use sponsorhub_core::ids::CampaignId;
@@ -185,6 +185,14 @@ impl PaymentProvider for Stripe {
 
     fn balance(&self) -> Reply<'_, Vec<ProviderBalance>> {
         Box::pin(self.read_balance())
+    }
+
+    fn automatic_payouts(&self) -> Reply<'_, Option<String>> {
+        Box::pin(self.read_payout_schedule())
+    }
+
+    fn bank_payouts<'a>(&'a self, recipient: &'a str) -> Reply<'a, Vec<BankPayout>> {
+        Box::pin(self.bank_payouts_of(recipient))
     }
 
     fn events_after<'a>(&'a self, cursor: Option<&'a str>) -> Reply<'a, EventPage> {

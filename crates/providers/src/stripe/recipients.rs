@@ -3,12 +3,12 @@
 use serde_json::Value;
 use sponsorhub_app::ports::ProviderError;
 use sponsorhub_app::ports::payment::{
-    OnboardingAddresses, OnboardingUrl, Recipient, RecipientOrder,
+    BankPayout, OnboardingAddresses, OnboardingUrl, Recipient, RecipientOrder,
 };
 
 use super::Stripe;
 use super::form::Form;
-use super::wire::{Account, ms, read, step, unusable};
+use super::wire::{self, Account, List, mode, ms, read, step, unusable};
 
 /// What the creator is called on the provider's object.
 const CREATOR: &str = "creator_id";
@@ -43,6 +43,29 @@ impl Stripe {
         let url = body.get("url").and_then(Value::as_str);
         url.map(|url| OnboardingUrl(url.to_owned()))
             .ok_or_else(|| unusable("the onboarding link has no address"))
+    }
+
+    /// Newest first; older than the newest hundred are left out.
+    pub(super) async fn bank_payouts_of(
+        &self,
+        recipient: &str,
+    ) -> Result<Vec<BankPayout>, ProviderError> {
+        let (account, form) = (step("recipient", recipient)?, Form::default().with("limit", 100));
+        let answer = self.line.get_of(Some(account), &["payouts"], &form).await;
+        let page: List<wire::BankPayout> = read("payouts", answer.reply()?)?;
+        let payouts = page.data.into_iter().map(|one| {
+            if mode(self.mode, one.livemode) != self.mode {
+                return Err(unusable(format!("{} is of another world", one.id)));
+            }
+            Ok(BankPayout {
+                id: one.id,
+                amount: one.amount,
+                currency: one.currency,
+                state: one.status,
+                arrives_at: ms(one.arrival_date),
+            })
+        });
+        payouts.collect()
     }
 
     pub(super) async fn read_recipient(

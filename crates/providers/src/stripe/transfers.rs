@@ -9,7 +9,7 @@ use sponsorhub_core::ids::CampaignId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Stripe;
-use super::answer::{Answer, No, done};
+use super::answer::done;
 use super::form::Form;
 use super::wire::{self, List, code, mode, ms, read, step, unusable};
 
@@ -108,10 +108,8 @@ impl Stripe {
 
     pub(super) async fn read_transfer(&self, id: &str) -> Result<Option<Transfer>, ProviderError> {
         let path = ["transfers", step("transfer", id)?];
-        match self.line.get(&path, &Form::default()).await {
-            Answer::No(No { code, .. }) if code == "resource_missing" => Ok(None),
-            answer => self.seen(read("transfer", answer.reply()?)?).map(Some),
-        }
+        let body = self.line.get(&path, &Form::default()).await.found()?;
+        body.map(|body| self.seen(read("transfer", body)?)).transpose()
     }
 
     pub(super) async fn search_transfer(

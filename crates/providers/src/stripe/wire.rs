@@ -106,6 +106,38 @@ pub(crate) struct Transfer {
     pub(crate) metadata: Metadata,
 }
 
+/// From a connected account to its bank.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BankPayout {
+    pub(crate) id: String,
+    pub(crate) livemode: bool,
+    pub(crate) amount: Minor,
+    pub(crate) currency: String,
+    pub(crate) status: String,
+    pub(crate) arrival_date: i64,
+}
+
+/// What the platform's own balance does by itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BalanceSettings {
+    pub(crate) payments: BalancePayments,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BalancePayments {
+    pub(crate) payouts: Option<BalancePayouts>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BalancePayouts {
+    pub(crate) schedule: Option<BalanceSchedule>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BalanceSchedule {
+    pub(crate) interval: Option<String>,
+}
+
 /// A refund has no `livemode`; it lives where its charge does.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Refund {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 
 use super::object::{
-    Account, BalanceStatus, BalanceTransaction, Charge, Dispute, Event, Intent, Metadata, Refund,
-    Reversal, Session, Transfer,
+    Account, BalanceStatus, BalanceTransaction, BankPayout, Charge, Dispute, Event, Intent,
+    Metadata, Refund, Reversal, Session, Transfer,
 };
 use super::onboarding::Onboarding;
 use super::shelf::{Object as _, Shelf};
@@ -35,6 +35,10 @@ pub(crate) enum Due {
     Expire(String),
     /// Pending money becomes available.
     Available(String),
+    /// Money of a transfer goes on to a bank.
+    BankPayout(String),
+    /// It is there.
+    BankArrival(String),
 }
 
 /// One amount that really moved; amounts that leave the platform are negative.
@@ -78,6 +82,9 @@ pub(crate) struct Books {
     pub(crate) reversals: Shelf<Reversal>,
     pub(crate) refunds: Shelf<Refund>,
     pub(crate) disputes: Shelf<Dispute>,
+    pub(crate) bank_payouts: Shelf<BankPayout>,
+    /// How often the platform's own balance would be paid out by itself.
+    pub(crate) payout_interval: &'static str,
     pub(crate) events: Shelf<Event>,
     pub(crate) webhooks: Webhooks,
     pub(crate) movements: Vec<Movement>,
@@ -105,6 +112,8 @@ impl Books {
             reversals: Shelf::default(),
             refunds: Shelf::default(),
             disputes: Shelf::default(),
+            bank_payouts: Shelf::default(),
+            payout_interval: "manual",
             events: Shelf::default(),
             webhooks: Webhooks::default(),
             movements: Vec::new(),
@@ -135,6 +144,8 @@ impl Books {
                 Due::Settle(intent) => self.settle(&intent),
                 Due::Expire(session) => self.expire(&session),
                 Due::Available(transaction) => self.make_available(&transaction),
+                Due::BankPayout(transfer) => self.pay_bank(&transfer),
+                Due::BankArrival(payout) => self.arrive_at_bank(&payout),
             }
         }
         self.now_ms = now_ms.max(self.now_ms);

@@ -77,7 +77,7 @@ impl Refusal {
 
     pub(crate) fn other_account() -> Self {
         Self::unstored(StatusCode::FORBIDDEN, INVALID, Some("account_invalid"))
-            .saying("This sandbox has no routes that act for a connected account.")
+            .saying("This sandbox acts for a connected account only where its payouts are listed.")
     }
 
     pub(crate) fn other_parameters(key: &str) -> Self {

@@ -4,6 +4,7 @@
 //! then changes the books in one step. Whoever gives up waiting changes nothing: what was begun is
 //! finished.
 
+mod bank;
 pub(crate) mod books;
 mod checkout;
 mod dispute;
@@ -56,6 +57,8 @@ struct Call<'a> {
     query: &'a str,
     body: &'a Bytes,
     key: Option<String>,
+    /// The connected account that is acted for.
+    account: Option<String>,
     fault: Option<Fault>,
 }
 
@@ -72,9 +75,10 @@ async fn answer(State(sandbox): State<Sandbox>, request: Request) -> Response {
         query: uri.query().unwrap_or_default(),
         body: &body,
         key,
+        account: text(&headers, "stripe-account"),
         fault: extensions.get().copied(),
     };
-    let (answer, is_replay) = match admit(&headers, call.fault) {
+    let (answer, is_replay) = match admit(&headers, &call) {
         Err(refusal) => (refused(&refusal), false),
         Ok(()) => run(&sandbox, &call, &request_id).await,
     };
@@ -107,8 +111,8 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Checks made at the door, before the idempotency layer.
-fn admit(headers: &HeaderMap, fault: Option<Fault>) -> Result<(), Refusal> {
-    match fault {
+fn admit(headers: &HeaderMap, call: &Call<'_>) -> Result<(), Refusal> {
+    match call.fault {
         Some(Fault::RateLimited) => return Err(Refusal::rate_limited()),
         Some(Fault::Conflict) => return Err(Refusal::conflict()),
         _ => {}
@@ -119,7 +123,7 @@ fn admit(headers: &HeaderMap, fault: Option<Fault>) -> Result<(), Refusal> {
     if key.is_none_or(str::is_empty) {
         return Err(Refusal::unauthorized());
     }
-    if headers.contains_key("stripe-account") {
+    if call.account.is_some() && call.path != "/v1/payouts" {
         return Err(Refusal::other_account());
     }
     Ok(())
@@ -174,7 +178,12 @@ fn execute(books: &mut Books, call: &Call<'_>) -> Result<Value, Refusal> {
     let mut params = Params::parse(encoded)?;
     let paths = params.list("expand")?;
     paths.iter().try_for_each(|path| expand::check(path))?;
-    let answer = route(books, call, params)?;
+    let mut answer = route(books, call, params)?;
+    if call.fault == Some(Fault::OtherAmount)
+        && let Some(amount) = answer["amount"].as_i64()
+    {
+        answer["amount"] = (amount + 1).into();
+    }
     if matches!(call.fault, Some(Fault::Stored500 { .. })) {
         return Err(Refusal::internal());
     }
@@ -193,6 +202,7 @@ fn route(books: &mut Books, call: &Call<'_>, params: Params) -> Result<Value, Re
             ["transfers"] => transfer::create(books, params),
             ["transfers", id, "reversals"] => transfer::reverse(books, id, params),
             ["refunds"] => refund::create(books, params),
+            ["balance_settings"] => bank::set(books, params),
             _ => Err(no_route(call)),
         };
     }
@@ -208,6 +218,7 @@ fn route(books: &mut Books, call: &Call<'_>, params: Params) -> Result<Value, Re
         ["transfers", id, "reversals"] => transfer::list_reversals(books, id, params),
         ["refunds"] => refund::list(books, params),
         ["disputes"] => dispute::list(books, params),
+        ["payouts"] => bank::list(books, call.account.as_deref(), params),
         ["events"] => list_events(books, params),
         _ => {
             params.finish()?;
@@ -220,6 +231,7 @@ fn route(books: &mut Books, call: &Call<'_>, params: Params) -> Result<Value, Re
 fn retrieve(books: &Books, steps: &[&str]) -> Option<Result<Value, Refusal>> {
     Some(match *steps {
         ["balance"] => Ok(books.balance()),
+        ["balance_settings"] => Ok(bank::settings(books)),
         ["checkout", "sessions", id] => books.sessions.in_path(id).map(object::Session::render),
         ["payment_intents", id] => books.intents.in_path(id).map(object::Intent::render),
         ["charges", id] => books.charges.in_path(id).map(object::Charge::render),

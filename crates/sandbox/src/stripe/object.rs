@@ -276,6 +276,31 @@ pub(crate) struct Dispute {
     pub(crate) status: DisputeStatus,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BankPayoutStatus {
+    InTransit,
+    Paid,
+}
+
+/// A payout in the provider's sense: from an account's balance to a bank.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BankPayout {
+    pub(crate) id: String,
+    pub(crate) object: &'static str,
+    pub(crate) amount: i64,
+    pub(crate) arrival_date: i64,
+    pub(crate) automatic: bool,
+    pub(crate) created: i64,
+    pub(crate) currency: String,
+    pub(crate) livemode: bool,
+    pub(crate) method: &'static str,
+    pub(crate) status: BankPayoutStatus,
+    /// Of whose balance.
+    #[serde(skip)]
+    pub(crate) account: String,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -318,5 +343,6 @@ objects! {
     Reversal: "transfer reversal",
     Refund: "refund",
     Dispute: "dispute",
+    BankPayout: "payout",
     Event: "event",
 }

@@ -68,6 +68,7 @@ pub(crate) fn create(books: &mut Books, mut params: Params) -> Result<Value, Ref
         id,
     };
     note(books, &transfer, "transfer", &transfer.id, -transfer.amount);
+    books.plan_bank_payout(&transfer, available_on);
     let rendered = transfer.render();
     books.transfers.put(transfer);
     books.tell("transfer.created", &rendered);

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use sponsorhub_app::deposits::{self, Wanted};
 use sponsorhub_core::actor::Action;
 use sponsorhub_core::ids::{CampaignId, Seq};
-use sponsorhub_core::ledger::records::{Deposit, DepositStatus};
+use sponsorhub_core::ledger::records::Deposit;
 use sponsorhub_core::money::{Currency, Minor};
 
 use super::caller::Caller;
 use super::extract::{Content, Path, Query, body_of};
 use super::{Fault, Page, money};
 use crate::problem::Problem;
+use crate::words;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,23 +32,22 @@ struct Open {
 }
 
 fn shown(seq: Seq, deposit: &Deposit, currency: Currency) -> Value {
-    let state = match deposit.status {
-        DepositStatus::Expected => "expected",
-        DepositStatus::Failed => "failed",
-        DepositStatus::Confirmed if deposit.settled => "settled",
-        DepositStatus::Confirmed => "confirmed",
-    };
+    let cases = deposit.cases.iter().map(|case| {
+        let took = case.reversal.map_or(Minor::ZERO, |reversal| reversal.amount);
+        json!({ "case": case.key, "state": words::case(case), "amount": money(took, currency) })
+    });
     json!({
         "deposit": seq,
         "amount": money(deposit.budget_part, currency),
         "total": money(deposit.amount, currency),
-        "state": state,
+        "state": words::deposit(deposit),
         "is_advance": deposit.is_advance,
         "session": deposit.session,
         "payment": deposit.payment,
         "reversed": money(deposit.reversed, currency),
         "refunded": money(deposit.refunded, currency),
         "transferred": money(deposit.transferred, currency),
+        "cases": cases.collect::<Vec<_>>(),
     })
 }
 

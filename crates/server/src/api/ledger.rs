@@ -26,6 +26,7 @@ use super::extract::{Content, Nothing, Path, Query, body_of};
 use super::once::Seed;
 use super::{Fault, Page, list as page_of, money};
 use crate::problem::Problem;
+use crate::words;
 
 /// Entries that are looked through for one page of a list that shows only some.
 const SCANNED_MAX: usize = 10_000;
@@ -166,24 +167,12 @@ pub(super) fn payout(campaign: CampaignId, state: &Campaign, seq: Seq, payout: &
         "payout": seq,
         "enrollment": state.enrollment(payout.enrollment).id,
         "amount": money(payout.amount, state.terms().currency),
-        "state": word(payout.state),
+        "state": words::payout(payout.state),
         "planned_on": plus_days(0, u32::try_from(payout.day).unwrap_or_default()),
         "deposit": payout.deposit,
         "attempts": payout.attempts,
         "reference": payout_reference(campaign, seq),
     })
-}
-
-const fn word(state: DisbursementState) -> &'static str {
-    match state {
-        DisbursementState::Planned => "planned",
-        DisbursementState::Attempted => "attempted",
-        DisbursementState::Unknown => "unknown",
-        DisbursementState::Failed => "failed",
-        DisbursementState::Paid => "paid",
-        DisbursementState::Reversed => "reversed",
-        DisbursementState::Cancelled => "cancelled",
-    }
 }
 
 /// A creator sees their own.

@@ -21,15 +21,7 @@ use super::ledger::reason;
 use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
-
-const fn word(state: RefundState) -> &'static str {
-    match state {
-        RefundState::Planned => "planned",
-        RefundState::Paid => "paid",
-        RefundState::Failed => "failed",
-        RefundState::SettledOutside => "settled_outside",
-    }
-}
+use crate::words;
 
 /// Refunds of a campaign to its brand.
 pub(super) async fn refunds(
@@ -47,7 +39,7 @@ pub(super) async fn refunds(
                     "refund": seq,
                     "amount": money(refund.amount, currency),
                     "deposit": refund.deposit,
-                    "state": word(refund.state),
+                    "state": words::refund(refund.state),
                 });
                 (*seq, shown)
             });

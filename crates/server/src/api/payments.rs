@@ -4,15 +4,16 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
+use sponsorhub_app::ports::PaymentProvider as _;
 use sponsorhub_app::ports::payment::OnboardingAddresses;
 use sponsorhub_app::recipients;
 use sponsorhub_core::actor::Action;
 use sponsorhub_store::registry::Recipient;
 
-use super::Fault;
 use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, body_of};
 use super::once::Seed;
+use super::{Fault, list};
 use crate::problem::Problem;
 
 fn shown(recipient: &Recipient) -> Value {
@@ -45,6 +46,30 @@ pub(super) async fn onboard(caller: Caller, body: Content) -> Result<Response, P
             Ok((StatusCode::CREATED, answer))
         })
         .await
+}
+
+/// What went on to the creator's bank, as the provider has it now.
+pub(super) async fn bank_payouts(caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.may(Action::ManageRecipient)?;
+    let creator = caller.creator()?;
+    let known = tokio::task::block_in_place(|| {
+        caller.shared.desk.registry(|registry| registry.recipient(creator))
+    });
+    let known = known.map_err(Fault::from)?.ok_or_else(not_found)?;
+    let payouts = caller.shared.clients.provider.bank_payouts(&known.account).await;
+    let payouts: Vec<_> = payouts
+        .map_err(Fault::Provider)?
+        .into_iter()
+        .map(|one| {
+            json!({
+                "id": one.id,
+                "amount": { "amount": one.amount.0, "currency": one.currency.to_uppercase() },
+                "state": one.state,
+                "arrives_at": one.arrives_at,
+            })
+        })
+        .collect();
+    Ok(Json(list(&payouts, None)))
 }
 
 pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {

@@ -151,6 +151,15 @@ fn campaign_shapes() -> Vec<Shape> {
                 ("reversed", money.clone()),
                 ("refunded", money.clone()),
                 ("transferred", money.clone()),
+                ("cases", json!({ "type": "array", "items": refers("Case") })),
+            ],
+        ),
+        (
+            "Case",
+            vec![
+                ("case", text()),
+                ("state", json!({ "enum": ["disputed", "reversed", "reinstated"] })),
+                ("amount", money.clone()),
             ],
         ),
         (
@@ -273,11 +282,34 @@ fn caller_shapes() -> Vec<Shape> {
                 ("checked_at", time()),
             ],
         ),
+        (
+            "BankPayout",
+            vec![
+                ("id", text()),
+                ("amount", refers("Money")),
+                ("state", text()),
+                ("arrives_at", time()),
+            ],
+        ),
+        (
+            "Holding",
+            vec![
+                ("held", refers("Money")),
+                ("in_doubt", refers("Money")),
+                ("at_provider", maybe(&refers("Money"))),
+                ("missing", refers("Money")),
+            ],
+        ),
         ("ApiKeyId", vec![("id", id("key_"))]),
         ("ApiKey", vec![("id", id("key_")), ("scopes", json!({ "type": "array" }))]),
         (
             "Workers",
-            vec![("now", time()), ("settled_at", time()), ("jobs", json!({ "type": "array" }))],
+            vec![
+                ("now", time()),
+                ("settled_at", time()),
+                ("jobs", json!({ "type": "array" })),
+                ("holdings", json!({ "type": "array", "items": refers("Holding") })),
+            ],
         ),
         (
             "Problem",

@@ -109,6 +109,9 @@ routes! {
         NO_BODY => 201 "Recipient", payments::onboard;
     get "/recipient", Some(Action::ManageRecipient), "What the account may do",
         None => 200 "Recipient", payments::show;
+    get "/recipient/bank-payouts", Some(Action::ManageRecipient),
+        "What went on from it to a bank: a later fact than a payout, and the provider's",
+        None => 200 "BankPayoutList", payments::bank_payouts;
     post "/api-keys", Some(Action::ManageKeys), "Issue a key for the brand's shop",
         Some("IssueKey") => 201 "ApiKey", keys::issue;
     get "/api-keys", Some(Action::ManageKeys), "The brand's keys", None => 200 "ApiKeyList", keys::list;

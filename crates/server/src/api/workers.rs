@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sponsorhub_core::actor::Action;
 
 use super::caller::Caller;
+use super::money;
 use crate::problem::Problem;
 
 pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
@@ -21,5 +22,16 @@ pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
     });
     let now = caller.shared.clock.now();
     let jobs: Vec<_> = jobs.collect();
-    Ok(Json(json!({ "now": now, "settled_at": standing.settled_at, "jobs": jobs })))
+    let holdings = standing.holdings.iter().map(|(currency, one)| {
+        json!({
+            "held": money(one.held, *currency),
+            "in_doubt": money(one.in_doubt, *currency),
+            "at_provider": one.at_provider.map(|there| money(there, *currency)),
+            "missing": money(one.missing(), *currency),
+        })
+    });
+    let holdings: Vec<_> = holdings.collect();
+    Ok(Json(json!({
+        "now": now, "settled_at": standing.settled_at, "jobs": jobs, "holdings": holdings,
+    })))
 }

@@ -16,7 +16,7 @@ use sponsorhub_core::money::Minor;
 
 use crate::problem::Problem;
 use crate::shared::Shared;
-use crate::words::money;
+use crate::words::{self, money};
 
 /// Campaigns that are shown.
 const CAMPAIGNS_MAX: usize = 20;
@@ -50,7 +50,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:60rem;margin:2rem auto;padding:0 1rem}h2{margin-top:2.5rem;overflow-wrap:anywhere}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;\
-border-bottom:1px solid #8884}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+border-bottom:1px solid #8884}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\
 .state{font-size:.9rem;border:1px solid;border-radius:1rem;padding:.1rem .7rem}\
 .note{border-left:.3rem solid #d9a400;padding-left:.8rem}.wide{overflow-x:auto}";
 
@@ -100,18 +100,24 @@ fn campaign(
     writeln!(body, "<h3>Where the money went</h3>\n<div class=\"wide\"><table>")?;
     writeln!(body, "<tr><th>What</th><th>Stands at</th><th class=\"n\">Amount</th></tr>")?;
     for (seq, deposit) in state.deposits() {
-        let status = format!("{:?}", deposit.status).to_lowercase();
+        let what = if deposit.is_advance { "the operator's own money" } else { "deposit" };
+        let status = words::deposit(deposit);
         let amount = cell(deposit.amount);
-        writeln!(body, "<tr><td>deposit {seq}</td><td>{status}</td>{amount}</tr>")?;
+        writeln!(body, "<tr><td>{what} {seq}</td><td>{status}</td>{amount}</tr>")?;
+        for case in &deposit.cases {
+            let took = cell(case.reversal.map_or(Minor::ZERO, |reversal| reversal.amount));
+            let (key, status) = (escape(&case.key), words::case(case));
+            writeln!(body, "<tr><td>case {key} on it</td><td>{status}</td>{took}</tr>")?;
+        }
     }
     for (seq, payout) in state.payouts() {
         let who = escape(&name(state.enrollment(payout.enrollment).id));
-        let status = format!("{:?}", payout.state).to_lowercase();
+        let status = words::payout(payout.state);
         let amount = cell(payout.amount);
         writeln!(body, "<tr><td>payout {seq} to {who}</td><td>{status}</td>{amount}</tr>")?;
     }
     for (seq, refund) in state.refunds() {
-        let status = format!("{:?}", refund.state).to_lowercase();
+        let status = words::refund(refund.state);
         let amount = cell(refund.amount);
         writeln!(body, "<tr><td>refund {seq} to the brand</td><td>{status}</td>{amount}</tr>")?;
     }

@@ -45,6 +45,7 @@ fn faults() -> Vec<FaultLine> {
         create(json!({ "fault": "stored_500", "effect": false }), 120),
         create(json!({ "fault": "rate_limited" }), 100),
         create(json!({ "fault": "conflict" }), 100),
+        create(json!({ "fault": "other_amount" }), 100),
         line("GET", "/v1/transfers", json!({ "fault": "cut_before" }), 200),
         line("GET", "/v1/accounts", json!({ "fault": "cut_before" }), 50),
     ]

@@ -100,6 +100,34 @@ async fn the_operators_own_money_comes_in_by_two_operators() {
     assert_ne!(people[0], people[1]);
 }
 
+/// What leaves the provider's balance by another way is missing for creators: operators hear of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_that_is_paid_out_by_itself_is_warned_about() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    world.paid(BRAND, &world.terms()).await;
+    let holdings = async || {
+        world.pass(HOUR_MS).await;
+        let (_, standing) = world.get(ADMIN, "/workers").await;
+        let jobs = standing["jobs"].as_array().expect("jobs").clone();
+        let job = jobs.into_iter().find(|job| job["name"] == "holdings").expect("it runs");
+        (job["error"].clone(), standing["holdings"][0].clone())
+    };
+    world.pass(3 * DAY_MS).await;
+    let (error, holding) = holdings().await;
+    assert_eq!((error, &holding["missing"]["amount"]), (Value::Null, &json!(0)), "{holding}");
+    assert_eq!(holding["held"], holding["at_provider"], "to the cent");
+    let url = format!("{}/v1/balance_settings", world.sandbox.base_url);
+    let request = world.client.post(url).bearer_auth("sk_test_api");
+    let daily = request.body("payments[payouts][schedule][interval]=daily").send().await;
+    assert_eq!(daily.expect("answers").status(), 200);
+    let (error, _) = holdings().await;
+    assert!(
+        error.as_str().is_some_and(|error| error.contains("set its payouts to manual")),
+        "{error}"
+    );
+}
+
 /// Somebody reverses a transfer in the provider's dashboard: it is owed again, and paid again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
@@ -120,6 +148,10 @@ async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
     let one = format!("/campaigns/{campaign}/payouts/{}", all[0]["payout"]);
     let (status, shown) = world.get((creators[0].as_str(), "creator"), &one).await;
     assert_eq!((status.as_u16(), &shown), (200, &all[0]), "the creator sees it");
+    // The bank is a later fact, and the provider's.
+    let own = (creators[0].as_str(), "creator");
+    let (_, banked) = world.get(own, "/recipient/bank-payouts").await;
+    assert_eq!(banked["data"], json!([]), "not yet");
     world.join(ADA).await;
     let (status, _) = world.get(ADA, &one).await;
     assert_eq!(status, 404, "nobody else's creator does");
@@ -139,5 +171,10 @@ async fn a_transfer_that_was_reversed_at_the_provider_is_paid_again() {
     world.pass(DAY_MS).await;
     world.pass(10_000).await;
     assert_eq!(stand().await.0, ["reversed", "paid"]);
+    world.pass(4 * DAY_MS).await;
+    let (_, banked) = world.get(own, "/recipient/bank-payouts").await;
+    let banked: Vec<_> = banked["data"].as_array().expect("a list").iter().collect();
+    assert_eq!(banked.len(), 1, "what came back did not go on: {banked:?}");
+    assert_eq!((&banked[0]["state"], &banked[0]["amount"]), (&json!("paid"), &all[0]["amount"]));
     assert_eq!(accounts(&world, &campaign).await["disbursement_clearing"], 0);
 }

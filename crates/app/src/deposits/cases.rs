@@ -8,7 +8,7 @@ use sponsorhub_core::deposit::MoneyLeft;
 use sponsorhub_core::ids::Seq;
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::deposit::ReversalCause;
-use sponsorhub_core::ledger::records::Case;
+use sponsorhub_core::ledger::records::{Case, RefundState};
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 
@@ -82,6 +82,20 @@ fn is_ours(draft: &Draft, refund: &RefundSeen) -> bool {
     let campaign = draft.campaign();
     let mut ours = campaign.refunds().keys().map(|seq| refund_reference(campaign.id(), *seq));
     refund.reference.as_ref().is_some_and(|reference| ours.any(|known| known == *reference))
+}
+
+/// A refund of ours that the ledger calls paid and the provider has failed since: the money is with the
+/// provider again, and no entry can say so.
+pub(super) fn failed_late<'a>(draft: &Draft, payment: &'a Payment) -> Option<&'a str> {
+    let campaign = draft.campaign();
+    let mut paid = campaign.refunds().iter().filter(|(_, one)| one.state == RefundState::Paid);
+    let failed = |reference: &str| {
+        let is_it = |seen: &&RefundSeen| {
+            seen.progress == RefundProgress::Failed && seen.reference.as_deref() == Some(reference)
+        };
+        payment.refunds.iter().find(is_it).map(|seen| seen.id.as_str())
+    };
+    paid.find_map(|(seq, _)| failed(&refund_reference(campaign.id(), *seq)))
 }
 
 fn known(draft: &Draft, deposit: Seq, case: &str) -> Option<Case> {

@@ -270,8 +270,10 @@ impl Workers {
                 // A further attempt is made after a pause.
                 Ok(false)
             }
-            Outcome::Unknown { why, .. } => {
+            Outcome::Unknown { why, request } => {
                 let gives_back = tampering::gives_back(&why);
+                // By which the provider's support finds the exchange.
+                let why = request.map_or(why.clone(), |request| format!("{why} ({request})"));
                 if open.state != Unknown {
                     self.record(open, &Recorded::Unknown(why), now)?;
                 }

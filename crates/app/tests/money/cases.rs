@@ -120,6 +120,10 @@ fn a_refund_of_our_own_is_no_case() {
     let head = scene.look(Campaign::head);
     tell(&scene, &payment);
     assert_eq!(scene.look(Campaign::head), head, "nothing is new");
+    // It comes back after all: the ledger has no word for that, so a person hears of it.
+    payment.refunds[0].progress = RefundProgress::Failed;
+    scene.pay(payment.clone());
+    assert!(matches!(scene.observe(&payment.session), Booked::Review(_)));
 }
 
 /// Whatever part of a dispute's life is seen, its end is the same; and the creator's money is theirs.

@@ -150,6 +150,8 @@ fn campaign(store: &dyn Store, plan: &Plan, enrollments: &[EnrollmentId]) -> Cam
         draft.enroll(*enrollment, Offer::default()).expect("enrolled");
     }
     draft.launch().expect("funded");
+    // A server that starts on it has nothing to do before something happens.
+    draft.rollup(None).expect("rolls");
     submit(store, draft);
     id
 }
@@ -271,6 +273,7 @@ pub(crate) fn command(
     }
     let mut draft = Draft::on(&state.expect("entries"), at);
     change(&mut draft);
+    draft.rollup(None).expect("rolls");
     submit(&store, draft);
 }
 

@@ -32,12 +32,13 @@ pub enum Approval {
 pub struct Approvals(Mutex<HashMap<String, Proposal>>);
 
 impl Approvals {
-    /// `who` wants `what`, which says everything that matters: another amount is another proposal.
-    pub fn say(&self, what: &str, who: &str, now: i64) -> Approval {
+    /// `who` wants `what`, which says everything that matters: another amount is another proposal. Until it
+    /// `may_be_agreed`, a second word changes nothing.
+    pub fn say(&self, what: &str, who: &str, may_be_agreed: bool, now: i64) -> Approval {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, proposal| now < proposal.until);
         if let Some(first) = waiting.get(what).cloned() {
-            if first.by == who {
+            if first.by == who || !may_be_agreed {
                 return Approval::Waits(first.until);
             }
             waiting.remove(what);
@@ -60,14 +61,16 @@ mod tests {
     fn two_different_people_agree_on_the_same_thing_once_and_in_time() {
         let approvals = Approvals::default();
         let waits = Approval::Waits(VALID_MS);
-        assert_eq!(approvals.say("100", "ada", 0), waits);
-        assert_eq!(approvals.say("100", "ada", 1), waits, "nobody agrees with themself");
-        assert_eq!(approvals.say("200", "eve", 1), Approval::Waits(VALID_MS + 1));
+        let say = |what, who, now| approvals.say(what, who, true, now);
+        assert_eq!(say("100", "ada", 0), waits);
+        assert_eq!(say("100", "ada", 1), waits, "nobody agrees with themself");
+        assert_eq!(say("200", "eve", 1), Approval::Waits(VALID_MS + 1));
+        assert_eq!(approvals.say("100", "eve", false, 1), waits, "not yet");
         let both = Approval::Agreed(["ada".to_owned(), "eve".to_owned()]);
-        assert_eq!(approvals.say("100", "eve", 2), both);
+        assert_eq!(say("100", "eve", 2), both);
         // Their word is used up: the same again takes two again.
-        assert_eq!(approvals.say("100", "eve", 2), Approval::Waits(VALID_MS + 2));
+        assert_eq!(say("100", "eve", 2), Approval::Waits(VALID_MS + 2));
         // A day later nobody remembers.
-        assert_eq!(approvals.say("100", "ada", 2 * VALID_MS), Approval::Waits(3 * VALID_MS));
+        assert_eq!(say("100", "ada", 2 * VALID_MS), Approval::Waits(3 * VALID_MS));
     }
 }

@@ -37,7 +37,7 @@ pub use refund::refund_reference;
 pub use standing::{JobStatus, Standing};
 
 use pauses::Pauses;
-use settling::Word;
+use settling::Withheld;
 
 /// Campaigns that are listed at a time.
 const PAGE: usize = 1_000;
@@ -85,8 +85,8 @@ struct Memory {
     pauses: Pauses<(CampaignId, Seq)>,
     /// Since when money was looked up that may never have been sent.
     missing_since: HashMap<(CampaignId, Seq), i64>,
-    /// What operators said of refunds.
-    words: HashMap<(CampaignId, Seq), Word>,
+    /// Refunds that operators want to pay by other means.
+    withheld: HashMap<(CampaignId, Seq), Withheld>,
     /// Campaigns whose ledger was compared with the provider's transfers since this process started.
     compared: HashSet<CampaignId>,
     /// Charges behind deposits.

@@ -8,7 +8,6 @@ use sponsorhub_core::ledger::records::{Refund, RefundState};
 use sponsorhub_core::money::Currency;
 use sponsorhub_core::refund::RefundOutcome;
 
-use super::settling::Meaning;
 use super::{SAME_KEY_MS, Workers};
 use crate::deposits::MoneyError;
 use crate::ports::payment::{RefundOrder, RefundProgress};
@@ -66,7 +65,8 @@ impl Workers {
                     self.resume((id, seq));
                     done += 1;
                 }
-                Ok(None) => self.pause((id, seq), now),
+                Ok(None) if self.is_due((id, seq), now) => self.pause((id, seq), now),
+                Ok(None) => {}
                 Err(error) => {
                     self.pause((id, seq), now);
                     return Err(error);
@@ -95,10 +95,8 @@ impl Workers {
             Found::OnItsWay => return Ok(None),
             Found::Nothing => {}
         }
-        match self.word((id, seq), now) {
-            Meaning::Send => {}
-            Meaning::Wait => return Ok(None),
-            Meaning::Over(outcome) => return Ok(Some(outcome)),
+        if self.is_withheld((id, seq), now) {
+            return Ok(None);
         }
         let order = RefundOrder {
             charge: charge.clone(),

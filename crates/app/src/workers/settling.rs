@@ -1,69 +1,58 @@
 //! Refunds that operators pay by other means: while two of them decide, the product does not send.
 
 use sponsorhub_core::ids::{CampaignId, Seq};
-use sponsorhub_core::refund::RefundOutcome;
 
 use super::{ABSENT_MS, Workers};
 
-/// What operators say of a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// One of them wants to pay it by other means: it is not sent until then, milliseconds.
-    Withheld(i64),
-    /// Two have.
-    Settled(RefundOutcome),
+/// One operator's word on a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Withheld {
+    /// Since when it is not sent, milliseconds.
+    since: i64,
+    /// Until when.
+    until: i64,
+    /// When the provider last showed that it does not have it.
+    missing_at: i64,
 }
 
-/// What the word of operators means for a refund that the provider does not have.
-pub(super) enum Meaning {
-    /// Nobody said anything: send it.
-    Send,
-    /// It waits.
-    Wait,
-    Over(RefundOutcome),
-}
+/// How often a refund that is withheld is looked up, milliseconds.
+pub(super) const LOOK_AGAIN_MS: i64 = 60_000;
 
 impl Workers {
-    /// Keeps a planned refund from being sent until then, milliseconds. Not if two people have settled it
-    /// already; whether that is so.
-    pub fn withhold(&self, campaign: CampaignId, refund: Seq, until: i64) -> bool {
+    /// Keeps a planned refund from being sent until then, milliseconds.
+    pub fn withhold(&self, (campaign, refund): (CampaignId, Seq), until: i64, now: i64) {
         let thing = (campaign, refund);
         self.resume(thing);
         self.with(|memory| {
-            let word = memory.words.entry(thing).or_insert(Word::Withheld(until));
-            if let Word::Withheld(known) = word {
-                *known = until;
-            }
-            matches!(word, Word::Settled(_))
+            // What was withheld once was sent as before since.
+            memory.withheld.retain(|_, word| (word.since..word.until).contains(&now));
+            let new = Withheld { since: now, until, missing_at: i64::MIN };
+            memory.withheld.entry(thing).or_insert(new).until = until;
+        });
+    }
+
+    /// Whether a refund that is withheld can be settled outside: the provider showed that it does not have
+    /// it, long enough after the product stopped sending.
+    pub fn may_settle(&self, campaign: CampaignId, refund: Seq, now: i64) -> bool {
+        self.with(|memory| {
+            let word = memory.withheld.get(&(campaign, refund));
+            word.is_some_and(|word| {
+                now < word.until && word.missing_at >= word.since.saturating_add(ABSENT_MS)
+            })
         })
     }
 
-    /// Two people paid a refund by other means. It is recorded as soon as the provider has shown for ten
-    /// minutes that it does not have it too.
-    pub fn settle_outside(
-        &self,
-        campaign: CampaignId,
-        refund: Seq,
-        (approved_by, reference): (Vec<String>, String),
-    ) {
-        let thing = (campaign, refund);
-        let outcome = RefundOutcome::SettledOutside { approved_by, reference };
-        self.with(|memory| memory.words.insert(thing, Word::Settled(outcome)));
-        self.resume(thing);
-    }
-
-    /// What operators want, of a refund that is not at the provider.
-    pub(super) fn word(&self, thing: (CampaignId, Seq), now: i64) -> Meaning {
-        let missing = self.missing_for(thing, now);
-        self.with(|memory| match memory.words.get(&thing) {
-            Some(Word::Withheld(until)) if now < *until => Meaning::Wait,
-            // What was sent a moment ago may still arrive.
-            Some(Word::Settled(_)) if missing < ABSENT_MS => Meaning::Wait,
-            Some(Word::Settled(outcome)) => Meaning::Over(outcome.clone()),
-            _ => {
-                memory.missing_since.remove(&thing);
-                Meaning::Send
+    /// Whether a refund that the provider does not have waits for operators.
+    pub(super) fn is_withheld(&self, thing: (CampaignId, Seq), now: i64) -> bool {
+        self.with(|memory| {
+            let Some(word) = memory.withheld.get_mut(&thing) else { return false };
+            if now >= word.until {
+                memory.withheld.remove(&thing);
+                return false;
             }
+            word.missing_at = now;
+            memory.pauses.at(thing, now.saturating_add(LOOK_AGAIN_MS));
+            true
         })
     }
 }

@@ -7,9 +7,11 @@ use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::Seq;
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::RefundState;
 use sponsorhub_core::money::Minor;
+use sponsorhub_core::refund::RefundOutcome;
 use sponsorhub_store::registry::Endpoint;
 
 use crate::provider::Goes;
@@ -119,14 +121,24 @@ fn a_refund_that_two_people_paid_by_other_means_is_not_sent_as_well() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::earned(directory.path());
     let seq = until_a_refund_waits(&scene);
-    // While they decide, it is not sent.
-    assert!(!scene.workers.withhold(CAMPAIGN, seq, scene.now() + DAY));
-    ticks(&scene, 5, HOUR);
-    assert!(scene.provider.with(|world| world.refunds.is_empty()), "it waits");
-    let approved_by = vec!["opr_a".to_owned(), "opr_b".to_owned()];
-    scene.workers.settle_outside(CAMPAIGN, seq, (approved_by, "wire 7".to_owned()));
-    assert!(scene.workers.withhold(CAMPAIGN, seq, scene.now() + DAY), "it is settled");
-    ticks(&scene, 5, HOUR);
+    // While they decide, it is not sent; a word is good for a day.
+    let withhold = || {
+        scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+    };
+    let may_settle = || scene.workers.may_settle(CAMPAIGN, seq, scene.now());
+    withhold();
+    scene.pass(1_000);
+    scene.tick();
+    assert!(!may_settle(), "what was sent before may still arrive");
+    ticks(&scene, 15, 60_000);
+    assert!(may_settle() && scene.provider.with(|world| world.refunds.is_empty()), "it waits");
+    let people = vec!["opr_a".to_owned(), "opr_b".to_owned()];
+    let settle = |draft: &mut Draft| {
+        let (approved_by, reference) = (people.clone(), "wire 7".to_owned());
+        draft.record_refund(seq, RefundOutcome::SettledOutside { approved_by, reference })
+    };
+    scene.desk.command(CAMPAIGN, scene.now(), settle).expect("settled");
+    ticks(&scene, 30, HOUR);
     assert!(scene.provider.with(|world| world.refunds.is_empty()), "paid by other means");
     let state = scene.look(|state| state.refunds().get(&seq).map(|refund| refund.state));
     assert_eq!(state, Some(RefundState::SettledOutside));
@@ -137,21 +149,34 @@ fn a_refund_that_two_people_paid_by_other_means_is_not_sent_as_well() {
 
 /// It was sent a moment ago and nobody heard: it may still arrive.
 #[test]
-fn a_refund_that_may_be_under_way_is_not_settled_before_it_was_missing_for_a_while() {
+fn a_refund_that_arrives_late_is_paid_and_not_settled() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::earned(directory.path());
     let seq = until_a_refund_waits(&scene);
     assert_eq!(scene.provider.with(|world| world.refund_orders.len()), 1, "sent and not heard");
-    let approved_by = vec!["opr_a".to_owned(), "opr_b".to_owned()];
-    scene.workers.settle_outside(CAMPAIGN, seq, (approved_by, "wire 7".to_owned()));
-    scene.pass(1_000);
-    scene.tick();
+    scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+    ticks(&scene, 2, 60_000);
     // Now it arrives after all.
     scene.provider.with(|world| {
         let order = world.refund_orders[0].clone();
         world.refunds.push(order);
     });
-    ticks(&scene, 10, HOUR);
+    ticks(&scene, 15, 60_000);
+    assert!(!scene.workers.may_settle(CAMPAIGN, seq, scene.now()));
     let state = scene.look(|state| state.refunds().get(&seq).map(|refund| refund.state));
     assert_eq!(state, Some(RefundState::Paid), "what the provider did is what counts");
+}
+
+/// Nobody agreed for a day: the brand gets its money as before.
+#[test]
+fn a_refund_that_one_operator_withholds_is_sent_a_day_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    let seq = until_a_refund_waits(&scene);
+    scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+    ticks(&scene, 23, HOUR);
+    assert!(scene.provider.with(|world| world.refunds.is_empty()), "it waits");
+    ticks(&scene, 5, HOUR);
+    assert_eq!(scene.provider.with(|world| world.refunds.len()), 1);
+    assert!(!scene.workers.may_settle(CAMPAIGN, seq, scene.now()));
 }

@@ -12,6 +12,7 @@ use sponsorhub_core::actor::Action;
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::records::RefundState;
 use sponsorhub_core::money::{AMOUNT_MAX, Minor};
+use sponsorhub_core::refund::RefundOutcome;
 use sponsorhub_core::refusal::Refusal;
 
 use super::caller::{Caller, not_found};
@@ -58,8 +59,9 @@ impl Caller {
     }
 
     /// This operator's word for `what`, and as the answer says it.
-    fn says(&self, what: &str) -> (Approval, Value) {
-        let approval = self.shared.approvals.say(what, &self.operator(), self.shared.clock.now());
+    fn says(&self, what: &str, may_be_agreed: bool) -> (Approval, Value) {
+        let (who, now) = (self.operator(), self.shared.clock.now());
+        let approval = self.shared.approvals.say(what, &who, may_be_agreed, now);
         let shown = match &approval {
             Approval::Waits(until) => json!({ "approval": "waits", "until": until }),
             Approval::Agreed(_) => json!({ "approval": "agreed", "until": null }),
@@ -94,7 +96,7 @@ pub(super) async fn advance(
                 let fix = "the campaign's currency";
                 return Err(Fault::from(Refusal::Field { field: "amount.currency", fix }).into());
             }
-            let (approval, mut shown) = caller.says(&format!("advance {campaign} {amount}"));
+            let (approval, mut shown) = caller.says(&format!("advance {campaign} {amount}"), true);
             shown["deposit"] = Value::Null;
             if let Approval::Agreed(people) = approval {
                 let advanced =
@@ -115,7 +117,8 @@ struct Settle {
 }
 
 /// A refund that the provider does not take is paid by other means, once two say so. From the first
-/// word on the product does not send it.
+/// word on the product does not send it, and they agree only when the provider has shown for a while that
+/// it does not have it.
 pub(super) async fn settle(
     caller: Caller,
     Path((campaign, refund)): Path<(CampaignId, Seq)>,
@@ -136,19 +139,20 @@ pub(super) async fn settle(
                 let refusal = Refusal::Thing { what: "refund", seq: refund, needs };
                 return Err(Fault::from(refusal).into());
             }
-            let workers = &caller.shared.workers;
-            let (approval, mut shown) =
-                caller.says(&format!("settle {campaign} {refund} {reference}"));
+            let (workers, now) = (&caller.shared.workers, caller.shared.clock.now());
+            let is_missing = workers.may_settle(campaign, refund, now);
+            let what = format!("settle {campaign} {refund} {reference}");
+            let (approval, mut shown) = caller.says(&what, is_missing);
             shown["refund"] = json!(refund);
             match approval {
-                Approval::Waits(until) => {
-                    // Asked again after two had agreed.
-                    if workers.withhold(campaign, refund, until) {
-                        shown = json!({ "approval": "agreed", "until": null, "refund": refund });
-                    }
-                }
+                Approval::Waits(until) => workers.withhold((campaign, refund), until, now),
                 Approval::Agreed(people) => {
-                    workers.settle_outside(campaign, refund, (people.to_vec(), reference.clone()));
+                    let (approved_by, reference) = (people.to_vec(), reference.clone());
+                    let outcome = RefundOutcome::SettledOutside { approved_by, reference };
+                    let settled = caller.shared.desk.command(campaign, now, |draft| {
+                        draft.record_refund(refund, outcome.clone())
+                    });
+                    settled.map_err(Fault::from)?;
                     caller.shared.bell.notify_one();
                 }
             }

@@ -226,9 +226,7 @@ impl Workers {
         if !tampering::skips_look_up(is_old) {
             let payout = payout_reference(open.id, open.payout);
             if let Some(found) = self.provider.find_transfer(open.id, account, &payout).await? {
-                let is_paid = self.arrived(open, (found.id.clone(), found.amount), now)?;
-                came_back(&self.desk, &found, now)?;
-                return Ok(Some(is_paid));
+                return self.found(open, &found, now).map(Some);
             }
             if is_old && self.missing_for((open.id, open.payout), now) < ABSENT_MS {
                 return Ok(Some(false));
@@ -299,11 +297,18 @@ impl Workers {
     ) -> Result<bool, MoneyError> {
         let payout = payout_reference(open.id, open.payout);
         let found = self.provider.find_transfer(open.id, account, &payout).await?;
-        if let Some(transfer) = found {
-            return self.arrived(open, (transfer.id, transfer.amount), now);
+        if let Some(found) = found {
+            return self.found(open, &found, now);
         }
         self.record(open, &Recorded::Failed(code.to_owned()), now)?;
         Ok(false)
+    }
+
+    /// A transfer is there, and may have come back since.
+    fn found(&self, open: &Open, found: &Transfer, now: i64) -> Result<bool, MoneyError> {
+        let is_paid = self.arrived(open, (found.id.clone(), found.amount), now)?;
+        came_back(&self.desk, found, now)?;
+        Ok(is_paid)
     }
 
     fn arrived(

@@ -12,6 +12,7 @@ use sponsorhub_app::ports::payment::{
 };
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ledger::account::Account;
+use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::entry::Entry;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::posting::Postings;
@@ -192,6 +193,11 @@ fn a_dispute_is_lost() {
     let owed =
         scene.look(|state| state.balance(Account::Payable) + state.balance(Account::Unclaimed));
     assert_eq!(owed, BASE, "and it is owed all the same");
+    let people = || vec!["opr_a".to_owned(), "opr_b".to_owned()];
+    let advance = |draft: &mut Draft| draft.advance(BASE, people());
+    scene.desk.command(CAMPAIGN, scene.now(), advance).expect("two agree");
+    until(&scene, is_paid_out);
+    assert_eq!(scene.moved(), [BASE], "from the operator's own money");
     is_told("a_dispute_is_lost", &scene);
 }
 

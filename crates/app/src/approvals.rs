@@ -45,7 +45,9 @@ impl Approvals {
             return Approval::Agreed([first.by, who.to_owned()]);
         }
         if waiting.len() >= PROPOSALS_MAX {
-            waiting.clear();
+            let oldest = waiting.iter().min_by_key(|(_, proposal)| proposal.until);
+            let oldest = oldest.map(|(what, _)| what.clone());
+            oldest.and_then(|what| waiting.remove(&what));
         }
         let until = now.saturating_add(VALID_MS);
         waiting.insert(what.to_owned(), Proposal { by: who.to_owned(), until });

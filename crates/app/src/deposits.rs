@@ -218,17 +218,11 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
             let settles = !known.settled && payment.fee.is_some();
             settle(draft, seq, payment)?;
             let is_moved = cases::book(draft, seq, payment)?;
-            if let Some(refund) = cases::failed_late(draft, payment) {
-                tracing::error!(
-                    seq,
-                    refund,
-                    "a refund failed after it had succeeded: needs a person"
-                );
-                return Ok(Booked::Review(format!(
-                    "refund {refund} failed after it had succeeded"
-                )));
-            }
-            Ok(if settles || is_moved { Booked::Funds(seq) } else { Booked::Nothing })
+            Ok(match cases::contradiction(draft, seq, payment) {
+                _ if settles || is_moved => Booked::Funds(seq),
+                Some(what) => Booked::Review(what),
+                None => Booked::Nothing,
+            })
         }
         DepositStatus::Expected | DepositStatus::Failed => Ok(Booked::Nothing),
     }

@@ -14,8 +14,14 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970. Clocks are set, so this may jump and fall back.
     fn now(&self) -> i64;
+
+    /// Milliseconds since some moment, at the pace of real time whatever the clock is set to. A clock that
+    /// nobody sets has one time for both.
+    fn steady(&self) -> i64 {
+        self.now()
+    }
 }
 
 /// Where random bytes come from. They end up in salts, click ids and keys, so they must be

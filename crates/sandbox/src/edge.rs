@@ -102,6 +102,7 @@ async fn fulfil(router: Router, request: Request<Body>, fault: Option<Fault>) ->
             | Fault::HangAfter { .. }
             | Fault::CutBefore
             | Fault::OtherAmount
+            | Fault::Refused
             | Fault::CutAfter => {}
         }
     }

@@ -40,6 +40,8 @@ pub enum Fault {
     Conflict,
     /// It happens as it was ordered, and the answer says another amount.
     OtherAmount,
+    /// A definite no, kept under the idempotency key: nothing happens.
+    Refused,
 }
 
 /// One part of the script.
@@ -88,10 +90,11 @@ impl TryFrom<Written> for FaultLine {
             ("rate_limited", None, None) => Fault::RateLimited,
             ("conflict", None, None) => Fault::Conflict,
             ("other_amount", None, None) => Fault::OtherAmount,
+            ("refused", None, None) => Fault::Refused,
             _ => {
                 return Err("fault is cut_before, cut_after, hang_before or hang_after with ms, \
-                            stored_500 with or without effect, rate_limited, conflict, or \
-                            other_amount"
+                            stored_500 with or without effect, rate_limited, conflict, \
+                            other_amount, or refused"
                     .to_owned());
             }
         };

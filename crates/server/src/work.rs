@@ -32,7 +32,7 @@ impl Work {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let work = async move {
             loop {
-                match workers.tick(clock.now()).await {
+                match workers.tick(clock.now(), clock.steady()).await {
                     // What was done may have made more due.
                     Ok(1..) => {
                         tokio::task::yield_now().await;

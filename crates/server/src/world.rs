@@ -1,6 +1,8 @@
 //! The real clock and real randomness: read here and nowhere else.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
@@ -17,7 +19,17 @@ impl Clock for SystemClock {
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
+
+    fn steady(&self) -> i64 {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let now = Instant::now();
+        let since = now.duration_since(*BEGINNING.get_or_init(|| now));
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
 }
+
+/// When the steady time was first asked for.
+static BEGINNING: OnceLock<Instant> = OnceLock::new();
 
 thread_local! {
     /// A generator per thread, seeded by the operating system: asking that for each click would

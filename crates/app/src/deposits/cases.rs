@@ -84,18 +84,38 @@ fn is_ours(draft: &Draft, refund: &RefundSeen) -> bool {
     refund.reference.as_ref().is_some_and(|reference| ours.any(|known| known == *reference))
 }
 
-/// A refund of ours that the ledger calls paid and the provider has failed since: the money is with the
-/// provider again, and no entry can say so.
-pub(super) fn failed_late<'a>(draft: &Draft, payment: &'a Payment) -> Option<&'a str> {
+/// What the provider shows and no entry can say: a refund that failed after it had succeeded, a dispute
+/// that was decided a second time. The money is elsewhere than the ledger says, so a person must look.
+pub(super) fn contradiction(draft: &Draft, deposit: Seq, payment: &Payment) -> Option<String> {
     let campaign = draft.campaign();
-    let mut paid = campaign.refunds().iter().filter(|(_, one)| one.state == RefundState::Paid);
-    let failed = |reference: &str| {
-        let is_it = |seen: &&RefundSeen| {
-            seen.progress == RefundProgress::Failed && seen.reference.as_deref() == Some(reference)
+    for seen in payment.refunds.iter().filter(|one| one.progress == RefundProgress::Failed) {
+        let mut ours = campaign.refunds().iter().filter(|(seq, _)| {
+            seen.reference.as_ref() == Some(&refund_reference(campaign.id(), **seq))
+        });
+        let is_paid = ours.any(|(_, refund)| refund.state == RefundState::Paid);
+        if is_paid || is_gone(draft, deposit, &seen.id) {
+            return Some(format!("refund {} failed after it had succeeded", seen.id));
+        }
+    }
+    for seen in &payment.disputes {
+        let Some(case) = known(draft, deposit, &seen.id).filter(|case| !case.open) else {
+            continue;
         };
-        payment.refunds.iter().find(is_it).map(|seen| seen.id.as_str())
-    };
-    paid.find_map(|(seq, _)| failed(&refund_reference(campaign.id(), *seq)))
+        let is_gone = case.reversal.is_some();
+        let is_back = seen.returned == seen.withdrawn;
+        let (won, lost) = (DisputeProgress::Won, DisputeProgress::Lost);
+        let is_other = match seen.progress {
+            progress if progress == won => is_gone && is_back && seen.withdrawn.is_positive(),
+            progress if progress == lost => {
+                !is_gone && !is_back && rest(draft, deposit).is_positive()
+            }
+            _ => false,
+        };
+        if is_other {
+            return Some(format!("dispute {} was decided a second time", seen.id));
+        }
+    }
+    None
 }
 
 fn known(draft: &Draft, deposit: Seq, case: &str) -> Option<Case> {

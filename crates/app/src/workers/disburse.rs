@@ -72,6 +72,8 @@ pub fn came_back(desk: &Desk, seen: &Transfer, now: i64) -> Result<Booked, Money
             }
             Some((DisbursementState::Paid, amount)) => {
                 let (transfer, part) = (&seen.id, seen.reversed);
+                tracing::error!(%id, payout, transfer, %part, %amount,
+                    "a part of a transfer came back: needs a person");
                 Ok(Booked::Review(format!("{part} of {amount} came back from {transfer}")))
             }
             // Whoever finds the transfer first looks at this as well.
@@ -228,7 +230,7 @@ impl Workers {
             if let Some(found) = self.provider.find_transfer(open.id, account, &payout).await? {
                 return self.found(open, &found, now).map(Some);
             }
-            if is_old && self.missing_for((open.id, open.payout), now) < ABSENT_MS {
+            if is_old && self.missing_for((open.id, open.payout)) < ABSENT_MS {
                 return Ok(Some(false));
             }
         }

@@ -98,10 +98,11 @@ impl Workers {
             }
         }
         // Read last: what is booked meanwhile makes the ledgers hold more, not less, than was summed up.
-        for balance in self.provider.balance().await? {
-            if let Some(holding) = holdings.get_mut(&balance.currency) {
-                holding.at_provider = Some(balance.available + balance.pending);
-            }
+        let balances = self.provider.balance().await?;
+        for (currency, holding) in &mut holdings {
+            let of_it = balances.iter().filter(|one| one.currency == *currency);
+            // What is not listed is not there.
+            holding.at_provider = Some(of_it.map(|one| one.available + one.pending).sum());
         }
         Ok(holdings)
     }

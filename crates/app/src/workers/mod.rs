@@ -48,7 +48,7 @@ pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
 
 /// How long money must be missing at the provider before it counts as never sent, milliseconds: far longer
 /// than the provider works on a request. A clock that jumped makes a request look old which is still under
-/// way, and which the first look-up cannot see.
+/// way, and which the first look-up cannot see; so this is steady time.
 const ABSENT_MS: i64 = 600_000;
 
 /// How often a deposit is read again of which nothing new is expected, milliseconds.
@@ -79,14 +79,16 @@ struct Memory {
     /// When each campaign was last advanced.
     advanced_at: HashMap<CampaignId, i64>,
     polled_at: Option<i64>,
+    /// The steady time of the tick under way.
+    steady: i64,
     /// When the balances were last compared.
     weighed_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
-    /// Since when money was looked up that may never have been sent.
+    /// Since when money was looked up that may never have been sent, steady time.
     missing_since: HashMap<(CampaignId, Seq), i64>,
     /// Refunds that operators want to pay by other means.
-    withheld: HashMap<(CampaignId, Seq), Withheld>,
+    withheld: HashMap<CampaignId, Withheld>,
     /// Campaigns whose ledger was compared with the provider's transfers since this process started.
     compared: HashSet<CampaignId>,
     /// Charges behind deposits.
@@ -119,11 +121,13 @@ impl Workers {
     }
 
     /// Does everything that is due at `now`, milliseconds, once; how many things that were. One
-    /// campaign's trouble holds up no other.
+    /// campaign's trouble holds up no other. `steady` is the time by which waiting is measured that no
+    /// clock's jump may shorten.
     ///
     /// # Errors
     /// [`StoreError`]: the store cannot be read.
-    pub async fn tick(&self, now: i64) -> Result<usize, StoreError> {
+    pub async fn tick(&self, now: i64, steady: i64) -> Result<usize, StoreError> {
+        self.with(|memory| memory.steady = steady);
         let mut done = self.note("events", now, self.poll(now).await);
         done += self.note("inbox", now, inbox::deal(&self.desk, &*self.provider, now).await);
         let mut after = 0;
@@ -231,6 +235,10 @@ impl Workers {
             let of = PaymentOf::Session(&session);
             match deposits::observe(&self.desk, &*self.provider, of, now).await {
                 Ok(deposits::Booked::Funds(_) | deposits::Booked::Failed(_)) => done += 1,
+                Ok(deposits::Booked::Review(what)) => {
+                    tracing::error!(%id, deposit = seq, what, "a deposit needs a person");
+                    self.with(|memory| memory.pauses.at((id, seq), now.saturating_add(pause)));
+                }
                 Ok(_) => self.with(|memory| {
                     memory.pauses.at((id, seq), now.saturating_add(pause));
                 }),
@@ -261,13 +269,11 @@ impl Workers {
         Ok(charge)
     }
 
-    /// For how long look-ups have not found this, milliseconds; 0 at the first.
-    fn missing_for(&self, thing: (CampaignId, Seq), now: i64) -> i64 {
+    /// For how long look-ups have not found this, milliseconds of steady time; 0 at the first.
+    fn missing_for(&self, thing: (CampaignId, Seq)) -> i64 {
         self.with(|memory| {
-            let since = memory.missing_since.entry(thing).or_insert(now);
-            // The clock was set back.
-            *since = now.min(*since);
-            now.saturating_sub(*since)
+            let since = *memory.missing_since.entry(thing).or_insert(memory.steady);
+            memory.steady.saturating_sub(since)
         })
     }
 

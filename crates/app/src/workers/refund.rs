@@ -5,7 +5,7 @@
 
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::records::{Refund, RefundState};
-use sponsorhub_core::money::Currency;
+use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refund::RefundOutcome;
 
 use super::{SAME_KEY_MS, Workers};
@@ -90,7 +90,7 @@ impl Workers {
         };
         let reference = refund_reference(id, seq);
         // Asked first each time, so that what waits at the provider is neither lost nor ordered again.
-        match self.find_refund(&charge, &reference).await? {
+        match self.find_refund(&charge, &reference, refund.amount).await? {
             Found::Over(outcome) => return Ok(Some(outcome)),
             Found::OnItsWay => return Ok(None),
             Found::Nothing => {}
@@ -109,7 +109,7 @@ impl Workers {
         Ok(match self.provider.refund(&order).await {
             // Taken is not the same as back: the provider may wait for money, or fail later.
             Outcome::Done { amount, .. } if amount == refund.amount => {
-                self.find_refund(&charge, &order.reference).await?.over()
+                self.find_refund(&charge, &order.reference, refund.amount).await?.over()
             }
             Outcome::Done { id: refunded, amount } => {
                 tracing::error!(%id, refund = seq, refunded, %amount, ordered = %refund.amount,
@@ -118,7 +118,7 @@ impl Workers {
             }
             // It may be the answer to a repetition, so it does not prove that nothing moved.
             Outcome::Refused { code, .. } => {
-                match self.find_refund(&charge, &order.reference).await? {
+                match self.find_refund(&charge, &order.reference, refund.amount).await? {
                     Found::Nothing => Some(RefundOutcome::Failed(code)),
                     found => found.over(),
                 }
@@ -130,13 +130,26 @@ impl Workers {
         })
     }
 
-    async fn find_refund(&self, charge: &str, reference: &str) -> Result<Found, MoneyError> {
-        let found = self.provider.find_refund(charge, reference).await?;
-        Ok(found.map_or(Found::Nothing, |seen| match seen.progress {
+    /// One of another amount than ordered is neither paid nor absent: a person must look.
+    async fn find_refund(
+        &self,
+        charge: &str,
+        reference: &str,
+        ordered: Minor,
+    ) -> Result<Found, MoneyError> {
+        let Some(seen) = self.provider.find_refund(charge, reference).await? else {
+            return Ok(Found::Nothing);
+        };
+        if seen.amount != ordered {
+            tracing::error!(refund = seen.id, reference, amount = %seen.amount, %ordered,
+                "a refund has another amount than ordered: needs a person");
+            return Ok(Found::OnItsWay);
+        }
+        Ok(match seen.progress {
             RefundProgress::Pending => Found::OnItsWay,
             RefundProgress::Failed => Found::Over(RefundOutcome::Failed("refund_failed".into())),
             RefundProgress::Succeeded => Found::Over(RefundOutcome::Paid(seen.id)),
-        }))
+        })
     }
 
     fn record_refund(

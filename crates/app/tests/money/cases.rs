@@ -47,6 +47,76 @@ fn tell(scene: &Scene, payment: &Payment) -> Booked {
     booked
 }
 
+/// What comes of another look.
+fn tell_again(scene: &Scene, payment: &Payment) -> Booked {
+    scene.pay(payment.clone());
+    scene.observe(&payment.session)
+}
+
+/// What no entry can say is for a person: money that comes back, or goes, after its case was closed.
+#[test]
+fn what_is_decided_a_second_time_is_for_a_person() {
+    let all = |scene: &Scene| funded(scene).amount;
+    for is_won_first in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let scene = Scene::open(directory.path());
+        let all = all(&scene);
+        let mut payment = scene.provider.with(|world| world.payments.values().next().cloned());
+        let payment = payment.as_mut().expect("it was paid");
+        let won = dispute(all, (all, all), DisputeProgress::Won);
+        let lost = dispute(all, (all, Minor::ZERO), DisputeProgress::Lost);
+        let (first, second) = if is_won_first { (won, lost) } else { (lost, won) };
+        payment.disputes = vec![first];
+        tell(&scene, payment);
+        payment.disputes = vec![second];
+        let head = scene.look(Campaign::head);
+        assert!(matches!(tell_again(&scene, payment), Booked::Review(_)), "{is_won_first}");
+        assert_eq!(scene.look(Campaign::head), head);
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let mut payment = funded(&scene);
+    payment.refunds = vec![refund("re_hand", Minor(10_000), RefundProgress::Succeeded)];
+    tell(&scene, &payment);
+    payment.refunds[0].progress = RefundProgress::Failed;
+    assert!(matches!(tell_again(&scene, &payment), Booked::Review(_)));
+}
+
+/// Cases that together are about more than the deposit take no more than it.
+#[test]
+fn cases_take_no_more_than_the_deposit() {
+    for is_refund_first in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let scene = Scene::open(directory.path());
+        let mut payment = funded(&scene);
+        let all = payment.amount;
+        let mut hand = refund("re_hand", Minor(all.0 * 3 / 5), RefundProgress::Succeeded);
+        hand.created_at = if is_refund_first { T - 1 } else { T + 1 };
+        payment.refunds = vec![hand];
+        payment.disputes = vec![dispute(all, (all, Minor::ZERO), DisputeProgress::Lost)];
+        tell(&scene, &payment);
+        let reversed = scene.look(|state| state.deposits().values().map(|one| one.reversed).sum());
+        assert_eq!((reversed, scene.look(Campaign::frozen)), (all, 0), "{is_refund_first}");
+    }
+}
+
+/// A dispute that is won gives nothing back before the money is there.
+#[test]
+fn a_dispute_that_is_won_waits_for_its_money() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let mut payment = funded(&scene);
+    let all = payment.amount;
+    payment.disputes = vec![dispute(all, (all, Minor::ZERO), DisputeProgress::Won)];
+    tell(&scene, &payment);
+    assert_eq!(scene.look(Campaign::frozen), 1);
+    assert_eq!(scene.look(|state| state.balance(Account::CampaignFunds)), Minor::ZERO);
+    payment.disputes = vec![dispute(all, (all, all), DisputeProgress::Won)];
+    tell(&scene, &payment);
+    assert_eq!(scene.look(Campaign::frozen), 0);
+    assert!(scene.look(|state| state.balance(Account::CampaignFunds)) >= BUDGET);
+}
+
 #[test]
 fn a_deposit_that_was_refunded_by_hand_funds_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -122,8 +192,7 @@ fn a_refund_of_our_own_is_no_case() {
     assert_eq!(scene.look(Campaign::head), head, "nothing is new");
     // It comes back after all: the ledger has no word for that, so a person hears of it.
     payment.refunds[0].progress = RefundProgress::Failed;
-    scene.pay(payment.clone());
-    assert!(matches!(scene.observe(&payment.session), Booked::Review(_)));
+    assert!(matches!(tell_again(&scene, &payment), Booked::Review(_)));
 }
 
 /// Whatever part of a dispute's life is seen, its end is the same; and the creator's money is theirs.

@@ -58,10 +58,55 @@ fn money_in_doubt_is_not_missing() {
 fn a_balance_that_the_provider_empties_by_itself_is_told_to_operators() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::earned(directory.path());
+    has(&scene, 1_000_000);
     assert_eq!(error(&scene), None);
     scene.provider.with(|world| world.pays_itself_out = true);
     let told = error(&scene).expect("it is told");
     assert!(told.contains("daily") && told.contains("manual"), "{told}");
     scene.provider.with(|world| world.pays_itself_out = false);
     assert_eq!(error(&scene), None);
+}
+
+/// Neither is a fee that is not booked yet, nor money of a case that is open.
+#[test]
+fn fees_and_cases_that_are_not_booked_yet_are_in_doubt() {
+    use sponsorhub_app::ports::payment::{DisputeProgress, DisputeSeen};
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("first");
+    let mut payment = Scene::paid(&opened);
+    let settled = (payment.fee, payment.available_on);
+    (payment.fee, payment.available_on) = (None, None);
+    scene.pay(payment.clone());
+    scene.observe(&payment.session);
+    let fee = 3_000;
+    has(&scene, payment.amount.0 - fee);
+    assert_eq!((error(&scene), error(&scene)), (None, None));
+    (payment.fee, payment.available_on) = settled;
+    let taken = Minor(50_000);
+    payment.disputes = vec![DisputeSeen {
+        id: "du_1".to_owned(),
+        amount: taken,
+        created_at: crate::T,
+        withdrawn: Minor::ZERO,
+        returned: Minor::ZERO,
+        fee: Minor::ZERO,
+        progress: DisputeProgress::Open,
+    }];
+    scene.pay(payment.clone());
+    scene.observe(&payment.session);
+    has(&scene, payment.amount.0 - fee - taken.0);
+    assert_eq!((error(&scene), error(&scene)), (None, None));
+}
+
+#[test]
+fn a_currency_that_the_provider_does_not_list_is_missing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    let (currency, pending) = (Currency::Eur, Minor::ZERO);
+    let balance = ProviderBalance { currency, available: Minor(1), pending };
+    scene.provider.with(|world| world.balance = Some(balance));
+    assert_eq!(error(&scene), None);
+    assert!(error(&scene).is_some());
 }

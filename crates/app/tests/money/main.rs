@@ -93,6 +93,8 @@ struct Scene {
     provider: Arc<Scripted>,
     workers: Workers,
     clock: Arc<AtomicI64>,
+    /// What no jump of the clock changes.
+    steady: AtomicI64,
 }
 
 impl Scene {
@@ -121,7 +123,8 @@ impl Scene {
         let desk = Arc::new(Desk::new(store, Arc::new(Counting::default())).expect("reads"));
         let pace = Pace { rollup_ms: 1_000, poll_ms: 1_000 };
         let workers = Workers::new(Arc::clone(&desk), port, pace);
-        Self { desk, provider: Arc::clone(provider), workers, clock }
+        let steady = AtomicI64::new(0);
+        Self { desk, provider: Arc::clone(provider), workers, clock, steady }
     }
 
     fn now(&self) -> i64 {
@@ -129,11 +132,18 @@ impl Scene {
     }
 
     fn pass(&self, ms: i64) {
+        self.jump(ms);
+        self.steady.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// The clock is set, and no time passes.
+    fn jump(&self, ms: i64) {
         self.clock.fetch_add(ms, Ordering::SeqCst);
     }
 
     fn tick(&self) {
-        now_or_never(self.workers.tick(self.now())).expect("the store is there");
+        let steady = self.steady.load(Ordering::SeqCst);
+        now_or_never(self.workers.tick(self.now(), steady)).expect("the store is there");
     }
 
     fn look<T>(&self, look: impl FnOnce(&Campaign) -> T) -> T {

@@ -123,13 +123,16 @@ fn a_refund_that_two_people_paid_by_other_means_is_not_sent_as_well() {
     let seq = until_a_refund_waits(&scene);
     // While they decide, it is not sent; a word is good for a day.
     let withhold = || {
-        scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+        scene.workers.withhold(CAMPAIGN, scene.now() + DAY, scene.now());
     };
     let may_settle = || scene.workers.may_settle(CAMPAIGN, seq, scene.now());
     withhold();
     scene.pass(1_000);
     scene.tick();
     assert!(!may_settle(), "what was sent before may still arrive");
+    scene.jump(HOUR);
+    scene.tick();
+    assert!(!may_settle(), "whatever the clock says");
     ticks(&scene, 15, 60_000);
     assert!(may_settle() && scene.provider.with(|world| world.refunds.is_empty()), "it waits");
     let people = vec!["opr_a".to_owned(), "opr_b".to_owned()];
@@ -154,7 +157,7 @@ fn a_refund_that_arrives_late_is_paid_and_not_settled() {
     let scene = Scene::earned(directory.path());
     let seq = until_a_refund_waits(&scene);
     assert_eq!(scene.provider.with(|world| world.refund_orders.len()), 1, "sent and not heard");
-    scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+    scene.workers.withhold(CAMPAIGN, scene.now() + DAY, scene.now());
     ticks(&scene, 2, 60_000);
     // Now it arrives after all.
     scene.provider.with(|world| {
@@ -173,10 +176,101 @@ fn a_refund_that_one_operator_withholds_is_sent_a_day_later() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::earned(directory.path());
     let seq = until_a_refund_waits(&scene);
-    scene.workers.withhold((CAMPAIGN, seq), scene.now() + DAY, scene.now());
+    scene.workers.withhold(CAMPAIGN, scene.now() + DAY, scene.now());
     ticks(&scene, 23, HOUR);
     assert!(scene.provider.with(|world| world.refunds.is_empty()), "it waits");
     ticks(&scene, 5, HOUR);
     assert_eq!(scene.provider.with(|world| world.refunds.len()), 1);
     assert!(!scene.workers.may_settle(CAMPAIGN, seq, scene.now()));
+}
+
+/// What the provider refuses is planned again and again; a word makes it stay long enough to be settled.
+#[test]
+fn a_refund_that_is_refused_can_be_settled() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.provider.with(|world| {
+        world.script.push_back(Goes::Well);
+        world.script.extend([Goes::Refused; 500]);
+    });
+    while scene.look(|state| state.refunds().is_empty()) {
+        scene.tick();
+        scene.pass(DAY / 2);
+    }
+    // It is not asked for again at once.
+    let orders = || scene.provider.with(|world| world.refund_orders.len());
+    assert_eq!(orders(), 1);
+    scene.pass(-DAY / 2);
+    ticks(&scene, 5, 100);
+    assert_eq!(orders(), 1, "after a pause");
+    scene.workers.withhold(CAMPAIGN, scene.now() + DAY, scene.now());
+    ticks(&scene, 20, 60_000);
+    let planned = scene.look(|state| {
+        let mut refunds = state.refunds().iter();
+        refunds.find(|(_, one)| one.state == RefundState::Planned).map(|(seq, _)| *seq)
+    });
+    let planned = planned.expect("it waits");
+    assert!(scene.workers.may_settle(CAMPAIGN, planned, scene.now()));
+    assert_eq!(orders(), 1, "and is not sent");
+}
+
+#[test]
+fn a_refund_of_another_amount_is_not_booked_as_ordered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.provider.with(|world| world.script.extend([Goes::Well, Goes::OtherAmount]));
+    for _ in 0..200 {
+        ticks(&scene, 1, DAY);
+    }
+    let state =
+        scene.look(|state| state.refunds().values().map(|one| one.state).collect::<Vec<_>>());
+    assert_eq!(state, [RefundState::Planned], "a person must look");
+    assert_eq!(scene.provider.with(|world| world.refunds.len()), 1, "and it is not sent again");
+}
+
+/// A refusal may be the answer to a repetition whose first sending has just been done.
+#[test]
+fn a_refusal_after_a_doubt_is_looked_up_before_it_is_believed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.provider.with(|world| world.script.extend([Goes::NotDoneUnheard, Goes::RefusedLate]));
+    ticks(&scene, 3, 10_000);
+    assert_eq!((scene.moved(), states(&scene)), (vec![BASE], vec![DisbursementState::Paid]));
+    scene.provider.with(|world| world.script.push_back(Goes::RefusedLate));
+    for _ in 0..200 {
+        ticks(&scene, 1, DAY);
+    }
+    assert_eq!(scene.provider.with(|world| world.refunds.len()), 1);
+    assert_eq!(scene.look(Campaign::state), State::PaidOut);
+}
+
+/// A part that came back cannot be paid again as a whole.
+#[test]
+fn a_transfer_that_was_reversed_in_part_is_left_to_a_person() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.tick();
+    let id = scene.provider.with(|world| {
+        world.part_back = Minor(5_000);
+        format!("tr_{}", world.transfers[0].0)
+    });
+    told(&scene, &id);
+    ticks(&scene, 5, DAY);
+    assert_eq!((scene.moved(), states(&scene)), (vec![BASE], vec![DisbursementState::Paid]));
+}
+
+/// A payout that was refused and whose account is well is tried again at the close, and not given up.
+#[test]
+fn the_close_gives_up_no_payout_whose_account_is_ready() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.provider.with(|world| world.script.extend([Goes::Refused; 1_200]));
+    for _ in 0..100 {
+        ticks(&scene, 1, DAY);
+    }
+    assert!(scene.look(|state| state.closes_at().is_some_and(|closes| scene.now() > closes)));
+    assert_eq!(states(&scene), [DisbursementState::Failed]);
+    scene.provider.with(|world| world.script.clear());
+    ticks(&scene, 5, DAY);
+    assert_eq!((scene.moved(), states(&scene)), (vec![BASE], vec![DisbursementState::Paid]));
 }

@@ -8,7 +8,7 @@ use sponsorhub_app::ports::payment::{
     PaymentOf, ProviderBalance, Recipient, RecipientOrder, RefundOrder, RefundProgress, RefundSeen,
     Reply, Transfer, TransferOrder,
 };
-use sponsorhub_app::ports::{Later, Outcome, PaymentProvider};
+use sponsorhub_app::ports::{Later, Outcome, PaymentProvider, ProviderError};
 use sponsorhub_core::ids::{CampaignId, CreatorId};
 use sponsorhub_core::money::Minor;
 
@@ -25,6 +25,8 @@ pub(crate) enum Goes {
     RateLimited,
     /// A definite no.
     Refused,
+    /// A definite no, though an earlier sending of it has just been done.
+    RefusedLate,
     /// Another amount than ordered moves.
     OtherAmount,
 }
@@ -38,6 +40,8 @@ pub(crate) struct World {
     pub(crate) forgotten: usize,
     /// Ids of transfers that were reversed whole.
     pub(crate) came_back: Vec<String>,
+    /// What came back of all others.
+    pub(crate) part_back: Minor,
     pub(crate) refunds: Vec<RefundOrder>,
     /// Every order of a refund that came, whatever became of it.
     pub(crate) refund_orders: Vec<RefundOrder>,
@@ -93,6 +97,10 @@ impl World {
             Goes::NotDoneUnheard => return unknown(),
             Goes::RateLimited => return rate_limited(),
             Goes::Refused => return refused(),
+            Goes::RefusedLate => {
+                self.transfers.push((order.key.clone(), order.clone(), order.amount));
+                return refused();
+            }
             Goes::OtherAmount => order.amount + Minor(1),
             Goes::Well | Goes::DoneUnheard => order.amount,
         };
@@ -108,7 +116,7 @@ impl World {
         let shown = self.transfers.iter().map(|(key, order, amount)| {
             let id = format!("tr_{key}");
             let is_back = self.came_back.contains(&id);
-            let reversed = if is_back { *amount } else { Minor::ZERO };
+            let reversed = if is_back { *amount } else { self.part_back };
             let (payout, currency) = (Some(order.payout.clone()), "usd".to_owned());
             (order, Transfer { id, payout, amount: *amount, reversed, currency, created_at: 0 })
         });
@@ -126,13 +134,22 @@ impl World {
             Goes::NotDoneUnheard => return unknown(),
             Goes::RateLimited => return rate_limited(),
             Goes::Refused => return refused(),
+            Goes::RefusedLate => {
+                self.refunds.push(order.clone());
+                return refused();
+            }
             _ if is_seen => {}
+            Goes::OtherAmount => {
+                let amount = order.amount - Minor(1);
+                self.refunds.push(RefundOrder { amount, ..order.clone() });
+            }
             _ => self.refunds.push(order.clone()),
         }
         if goes == Goes::DoneUnheard {
             return unknown();
         }
-        Outcome::Done { id: format!("re_{}", order.key), amount: order.amount }
+        let amount = self.refunds.last().map_or(order.amount, |done| done.amount);
+        Outcome::Done { id: format!("re_{}", order.key), amount }
     }
 }
 
@@ -233,7 +250,8 @@ impl PaymentProvider for Scripted {
     }
 
     fn balance(&self) -> Reply<'_, Vec<ProviderBalance>> {
-        ready(Ok(self.with(|world| world.balance.into_iter().collect())))
+        let why = || ProviderError::Unavailable { why: "no answer".to_owned(), request: None };
+        ready(self.with(|world| world.balance.map(|balance| vec![balance]).ok_or_else(why)))
     }
 
     fn automatic_payouts(&self) -> Reply<'_, Option<String>> {

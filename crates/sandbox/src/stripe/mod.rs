@@ -174,6 +174,10 @@ fn execute(books: &mut Books, call: &Call<'_>) -> Result<Value, Refusal> {
     if call.fault == Some(Fault::Stored500 { effect: false }) {
         return Err(Refusal::internal());
     }
+    if call.fault == Some(Fault::Refused) {
+        let message = "The script of faults refuses this.";
+        return Err(Refusal::executed("account_invalid", message));
+    }
     let encoded = if call.method == Method::GET { call.query.as_bytes() } else { call.body };
     let mut params = Params::parse(encoded)?;
     let paths = params.list("expand")?;

@@ -51,6 +51,16 @@ pub(super) async fn refunds(
 }
 
 impl Caller {
+    /// What two agree on is asked for under a key, so that a lost answer is no second word.
+    fn has_key(&self) -> Result<(), Problem> {
+        if self.key()?.is_some() {
+            return Ok(());
+        }
+        let detail = "send a key of your own making, the same for each repetition";
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", detail);
+        Err(problem.about("idempotency-key"))
+    }
+
     /// How the ledger calls an operator: always alike, and nobody outside can tell who it is.
     fn operator(&self) -> String {
         let keys = self.shared.catalog.keys();
@@ -84,11 +94,13 @@ pub(super) async fn advance(
 ) -> Result<Response, Problem> {
     caller.may(Action::Operate)?;
     let Advance { amount: Amount { amount, currency } } = body_of(&body)?;
+    caller.has_key()?;
     if !(Minor(1)..=AMOUNT_MAX).contains(&amount) {
         let fix = "1 to 10^11 minor units";
         return Err(Fault::from(Refusal::Field { field: "amount.amount", fix }).into());
     }
-    let work = async |_: Seed| {
+    let work = async |seed: Seed| {
+        first_time(seed)?;
         tokio::task::block_in_place(|| {
             let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
             let known = desk.look(campaign, |state| state.terms().currency);
@@ -117,47 +129,77 @@ struct Settle {
 }
 
 /// A refund that the provider does not take is paid by other means, once two say so. From the first
-/// word on the product does not send it, and they agree only when the provider has shown for a while that
-/// it does not have it.
+/// word on the product sends no refund of the campaign, and they agree only when the provider has shown for
+/// a while that it does not have this one. What was refused is planned again under another name: either
+/// name means it.
 pub(super) async fn settle(
     caller: Caller,
     Path((campaign, refund)): Path<(CampaignId, Seq)>,
     body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::Operate)?;
+    caller.has_key()?;
     let Settle { reference } = body_of(&body)?;
     reason(&reference).map_err(|problem| problem.about("reference"))?;
-    let work = async |_: Seed| {
-        tokio::task::block_in_place(|| {
-            let state = caller
-                .shared
-                .desk
-                .look(campaign, |state| state.refunds().get(&refund).map(|refund| refund.state));
-            let state = state.map_err(Fault::from)?.ok_or_else(not_found)?;
-            if state != RefundState::Planned {
-                let needs = "must be on its way";
-                let refusal = Refusal::Thing { what: "refund", seq: refund, needs };
-                return Err(Fault::from(refusal).into());
-            }
-            let (workers, now) = (&caller.shared.workers, caller.shared.clock.now());
-            let is_missing = workers.may_settle(campaign, refund, now);
-            let what = format!("settle {campaign} {refund} {reference}");
-            let (approval, mut shown) = caller.says(&what, is_missing);
-            shown["refund"] = json!(refund);
-            match approval {
-                Approval::Waits(until) => workers.withhold((campaign, refund), until, now),
-                Approval::Agreed(people) => {
-                    let (approved_by, reference) = (people.to_vec(), reference.clone());
-                    let outcome = RefundOutcome::SettledOutside { approved_by, reference };
-                    let settled = caller.shared.desk.command(campaign, now, |draft| {
-                        draft.record_refund(refund, outcome.clone())
-                    });
-                    settled.map_err(Fault::from)?;
-                    caller.shared.bell.notify_one();
-                }
-            }
-            Ok((StatusCode::OK, shown))
-        })
+    let work = async |seed: Seed| {
+        first_time(seed)?;
+        tokio::task::block_in_place(|| settled(&caller, (campaign, refund), &reference))
     };
     caller.once(&body, |_| {}, work).await
+}
+
+fn settled(
+    caller: &Caller,
+    (campaign, refund): (CampaignId, Seq),
+    reference: &str,
+) -> Result<(StatusCode, Value), Problem> {
+    let shared = &caller.shared;
+    let looked = shared.desk.look(campaign, |state| {
+        let named = *state.refunds().get(&refund)?;
+        let mut open = state
+            .refunds()
+            .iter()
+            .filter(|(_, one)| one.state == RefundState::Planned && one.deposit == named.deposit);
+        let is_open = matches!(named.state, RefundState::Planned | RefundState::Failed);
+        Some((named, is_open, open.next().map(|(seq, one)| (*seq, one.amount))))
+    });
+    let (named, is_open, planned) = looked.map_err(Fault::from)?.ok_or_else(not_found)?;
+    if !is_open {
+        let needs = "must be on its way, or refused";
+        let refusal = Refusal::Thing { what: "refund", seq: refund, needs };
+        return Err(Fault::from(refusal).into());
+    }
+    let now = shared.clock.now();
+    let ready = planned.filter(|(seq, amount)| {
+        *amount == named.amount && shared.workers.may_settle(campaign, *seq, now)
+    });
+    let what = format!("settle {campaign} {} {} {reference}", named.deposit, named.amount);
+    let (approval, mut shown) = caller.says(&what, ready.is_some());
+    shown["refund"] = json!(planned.map_or(refund, |(seq, _)| seq));
+    match (approval, ready) {
+        (Approval::Agreed(people), Some((seq, _))) => {
+            let (approved_by, reference) = (people.to_vec(), reference.to_owned());
+            let outcome = RefundOutcome::SettledOutside { approved_by, reference };
+            let settled = shared
+                .desk
+                .command(campaign, now, |draft| draft.record_refund(seq, outcome.clone()));
+            settled.map_err(Fault::from)?;
+        }
+        (Approval::Waits(until), _) => shared.workers.withhold(campaign, until, now),
+        // Nobody agrees before it is ready.
+        (Approval::Agreed(_), None) => return Err(Problem::busy()),
+    }
+    shared.bell.notify_one();
+    Ok((StatusCode::OK, shown))
+}
+
+/// Refuses a request whose first try nobody knows the end of: a word that was carried out would count as
+/// a new proposal.
+fn first_time(seed: Seed) -> Result<(), Problem> {
+    if !seed.is_repeat {
+        return Ok(());
+    }
+    let detail = "this was asked before and may have been carried out: look at the campaign's deposits \
+                  and refunds, and use a new key for a new proposal";
+    Err(Problem::new(StatusCode::CONFLICT, "outcome_unknown", detail))
 }

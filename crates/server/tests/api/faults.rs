@@ -46,6 +46,9 @@ fn faults() -> Vec<FaultLine> {
         create(json!({ "fault": "rate_limited" }), 100),
         create(json!({ "fault": "conflict" }), 100),
         create(json!({ "fault": "other_amount" }), 100),
+        create(json!({ "fault": "refused" }), 100),
+        create(json!({ "fault": "hang_before", "ms": 100 }), 50),
+        create(json!({ "fault": "hang_after", "ms": 100 }), 50),
         line("GET", "/v1/transfers", json!({ "fault": "cut_before" }), 200),
         line("GET", "/v1/accounts", json!({ "fault": "cut_before" }), 50),
     ]
@@ -148,6 +151,12 @@ async fn under_faults(campaigns: usize, seed: u64) {
         // Time does not jump while requests are under way: that is tried where the client is tested.
         world.pass(1).await;
         world.pass(steps[dice.roll(steps.len())]).await;
+    }
+    let url = format!("{}/_control/faults", world.sandbox.base_url);
+    let script: Value =
+        world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
+    for line in script["waiting"].as_array().expect("a script") {
+        assert!(line["times"].as_u64().is_some_and(|left| left < 1_000_000), "never: {line}");
     }
     world.sandbox.sandbox.clear_faults();
     for _ in 0..40 {

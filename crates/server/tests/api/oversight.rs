@@ -1,5 +1,6 @@
 //! What needs a person, and what needs two of them; and money that others send back.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sponsorhub_sandbox::FaultLine;
 
@@ -27,6 +28,17 @@ async fn refunds(world: &World, campaign: &str) -> Value {
     page["data"][0].clone()
 }
 
+/// One operator's word, under a key of its own.
+async fn say(
+    world: &World,
+    who: (&str, &str),
+    (path, key): (&str, &str),
+    body: &Value,
+) -> (u16, Value) {
+    let (status, answer, _) = world.ask(who, (Method::POST, path), Some(body), Some(key)).await;
+    (status.as_u16(), answer)
+}
+
 async fn accounts(world: &World, campaign: &str) -> Value {
     let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;
     assert_eq!(balances["difference"], 0, "INV-1");
@@ -41,17 +53,17 @@ async fn a_refund_is_settled_outside_by_two_operators_and_by_no_one_alone() {
     let path = format!("/campaigns/{campaign}/refunds/{refund}/settle-outside");
     let wire = json!({ "reference": "wire 7" });
     // Too early for the second: what was sent a moment ago may still arrive.
-    for who in [ADMIN, ADMIN, OTHER_ADMIN] {
-        let (status, body, _) = world.post(who, &path, &wire).await;
-        assert_eq!((status.as_u16(), &body["approval"]), (200, &json!("waits")), "{body}");
+    for (who, key) in [(ADMIN, "1"), (ADMIN, "2"), (OTHER_ADMIN, "3")] {
+        let (status, body) = say(&world, who, (&path, key), &wire).await;
+        assert_eq!((status, &body["approval"]), (200, &json!("waits")), "{body}");
     }
     // Another reference is another proposal.
     let other = json!({ "reference": "wire 8" });
-    let (_, body, _) = world.post(OTHER_ADMIN, &path, &other).await;
+    let (_, body) = say(&world, OTHER_ADMIN, (&path, "4"), &other).await;
     assert_eq!(body["approval"], "waits");
     world.pass(HOUR_MS).await;
     assert_eq!(refunds(&world, &campaign).await["state"], "planned");
-    let (_, body, _) = world.post(OTHER_ADMIN, &path, &wire).await;
+    let (_, body) = say(&world, OTHER_ADMIN, (&path, "5"), &wire).await;
     assert_eq!(body["approval"], "agreed", "{body}");
     assert_eq!(refunds(&world, &campaign).await["state"], "settled_outside", "at once");
     world.sandbox.sandbox.clear_faults();
@@ -64,10 +76,12 @@ async fn a_refund_is_settled_outside_by_two_operators_and_by_no_one_alone() {
         .as_array()
         .map_or(0, |all| all.iter().filter(|one| one["kind"] == "refund").count());
     assert_eq!(sent, 0, "the provider sent nothing: {there}");
+    let (status, body) = say(&world, ADMIN, (&path, "6"), &wire).await;
+    assert_eq!((status, code(&body)), (409, "not_possible_now"), "it is over: {body}");
+    let (status, body) = say(&world, BRAND, (&path, "7"), &wire).await;
+    assert_eq!((status, code(&body)), (403, "forbidden"));
     let (status, body, _) = world.post(ADMIN, &path, &wire).await;
-    assert_eq!((status.as_u16(), code(&body)), (409, "not_possible_now"), "it is over: {body}");
-    let (status, body, _) = world.post(BRAND, &path, &wire).await;
-    assert_eq!((status.as_u16(), code(&body)), (403, "forbidden"));
+    assert_eq!((status.as_u16(), code(&body)), (400, "idempotency_key_missing"), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,15 +92,15 @@ async fn the_operators_own_money_comes_in_by_two_operators() {
     let path = format!("/campaigns/{campaign}/advances");
     let own = |amount: i64, currency: &str| json!({ "amount": { "amount": amount, "currency": currency } });
     for (body, field) in [(own(0, "USD"), "amount.amount"), (own(1, "EUR"), "amount.currency")] {
-        let (status, problem, _) = world.post(ADMIN, &path, &body).await;
-        assert_eq!((status.as_u16(), &problem["field"]), (400, &json!(field)), "{problem}");
+        let (status, problem) = say(&world, ADMIN, (&path, field), &body).await;
+        assert_eq!((status, &problem["field"]), (400, &json!(field)), "{problem}");
     }
-    let (_, first, _) = world.post(ADMIN, &path, &own(5_000, "USD")).await;
+    let (_, first) = say(&world, ADMIN, (&path, "1"), &own(5_000, "USD")).await;
     assert_eq!((&first["approval"], &first["deposit"]), (&json!("waits"), &Value::Null));
-    let (_, other, _) = world.post(OTHER_ADMIN, &path, &own(5_001, "USD")).await;
+    let (_, other) = say(&world, OTHER_ADMIN, (&path, "2"), &own(5_001, "USD")).await;
     assert_eq!(other["approval"], "waits", "another amount is another proposal");
     assert_eq!(accounts(&world, &campaign).await["platform_advance"], 0);
-    let (_, second, _) = world.post(OTHER_ADMIN, &path, &own(5_000, "USD")).await;
+    let (_, second) = say(&world, OTHER_ADMIN, (&path, "3"), &own(5_000, "USD")).await;
     assert_eq!(second["approval"], "agreed", "{second}");
     assert_eq!(accounts(&world, &campaign).await["platform_advance"], 5_000);
     let (_, page) = world.get(BRAND, &format!("/campaigns/{campaign}/deposits")).await;

@@ -292,6 +292,12 @@ fn inv_3_killed_at_every_boundary_of_a_saga_in_doubt_the_end_is_the_same() {
     proven(&format!("killed at each of {boundaries} boundaries of a payout in doubt: one end"));
 }
 
+#[test]
+fn inv_3_killed_at_every_boundary_of_a_refund_in_doubt_the_end_is_the_same() {
+    let boundaries = killed_everywhere(&[Goes::Well, Goes::DoneUnheard]);
+    proven(&format!("killed at each of {boundaries} boundaries of a refund in doubt: one end"));
+}
+
 /// A line for the record of proofs.
 fn proven(line: &str) {
     use std::io::Write as _;

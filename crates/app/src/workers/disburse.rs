@@ -235,7 +235,6 @@ impl Workers {
             }
         }
         if is_old {
-            self.with(|memory| memory.missing_since.remove(&(open.id, open.payout)));
             self.record(open, &Recorded::Failed("not_found".to_owned()), now)?;
             return Ok(Some(false));
         }
@@ -258,6 +257,8 @@ impl Workers {
             until: open.attempted_at.saturating_add(SAME_KEY_MS),
         };
         tampering::with(&mut order, &self.desk, now)?;
+        // That it was missing before says nothing about what is sent now.
+        self.with(|memory| memory.missing_since.remove(&(id, open.payout)));
         let was_in_doubt = matches!(open.state, Attempted | Unknown);
         match self.provider.transfer(&order).await {
             Outcome::Done { id: transfer, amount } => self.arrived(open, (transfer, amount), now),

@@ -75,6 +75,31 @@ fn inv_3_an_attempt_that_was_dated_ahead_is_looked_up_before_its_key_is_used_aga
     assert!(scene.now() > T);
 }
 
+/// What was missing before a further sending says nothing about that sending.
+#[test]
+fn inv_3_waiting_begins_anew_with_each_sending() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::earned(directory.path());
+    scene.provider.with(|world| world.script.extend([Goes::NotDoneUnheard; 2]));
+    scene.tick();
+    // Looked up while it seems old, then sent again when the clock is right.
+    scene.jump(25 * HOUR);
+    scene.tick();
+    scene.jump(-25 * HOUR);
+    scene.pass(HOUR);
+    scene.tick();
+    assert_eq!(scene.provider.with(|world| world.ordered.len()), 2);
+    // It seems old again, a moment after it was sent.
+    scene.jump(25 * HOUR);
+    scene.tick();
+    scene.provider.with(|world| {
+        let order = world.ordered[1].clone();
+        world.transfers.push((order.key.clone(), order.clone(), order.amount));
+    });
+    settle(&scene);
+    assert_eq!(scene.moved(), [BASE]);
+}
+
 /// A clock that jumps ahead makes a request look old that the provider is still working on: that it is
 /// not there yet proves nothing, however often the clock jumps.
 #[test]

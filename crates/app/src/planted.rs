@@ -23,16 +23,6 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::PaidWithoutDebit,
-        Self::FreshKeyOnRequeue,
-        Self::OldUnknownIsFailed,
-        Self::DateInKey,
-        Self::AmountOfNow,
-        Self::KeyIgnored,
-    ];
-
     /// What `SPONSORHUB_PLANTED_BUG` says to plant it, and the test is named after.
     pub const fn name(self) -> &'static str {
         match self {

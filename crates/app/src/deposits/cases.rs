@@ -103,13 +103,10 @@ pub(super) fn contradiction(draft: &Draft, deposit: Seq, payment: &Payment) -> O
         };
         let is_gone = case.reversal.is_some();
         let is_back = seen.returned == seen.withdrawn;
-        let (won, lost) = (DisputeProgress::Won, DisputeProgress::Lost);
         let is_other = match seen.progress {
-            progress if progress == won => is_gone && is_back && seen.withdrawn.is_positive(),
-            progress if progress == lost => {
-                !is_gone && !is_back && rest(draft, deposit).is_positive()
-            }
-            _ => false,
+            DisputeProgress::Won => is_gone && is_back && seen.withdrawn.is_positive(),
+            DisputeProgress::Lost => !is_gone && !is_back && rest(draft, deposit).is_positive(),
+            DisputeProgress::Open => false,
         };
         if is_other {
             return Some(format!("dispute {} was decided a second time", seen.id));

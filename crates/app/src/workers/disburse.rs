@@ -72,8 +72,6 @@ pub fn came_back(desk: &Desk, seen: &Transfer, now: i64) -> Result<Booked, Money
             }
             Some((DisbursementState::Paid, amount)) => {
                 let (transfer, part) = (&seen.id, seen.reversed);
-                tracing::error!(%id, payout, transfer, %part, %amount,
-                    "a part of a transfer came back: needs a person");
                 Ok(Booked::Review(format!("{part} of {amount} came back from {transfer}")))
             }
             // Whoever finds the transfer first looks at this as well.
@@ -279,10 +277,7 @@ impl Workers {
                     self.record(open, &Recorded::Unknown(why), now)?;
                 }
                 if gives_back {
-                    self.record(open, &Recorded::Failed("rejected".to_owned()), now)?;
-                    self.desk.command(id, now, |draft| {
-                        draft.cancel_payout(open.payout, "rejected".to_owned())
-                    })?;
+                    tampering::give_back(&self.desk, (id, open.payout, open.attempt), now)?;
                     drop(self.provider.transfer(&order).await);
                 }
                 Ok(false)
@@ -310,7 +305,9 @@ impl Workers {
     /// A transfer is there, and may have come back since.
     fn found(&self, open: &Open, found: &Transfer, now: i64) -> Result<bool, MoneyError> {
         let is_paid = self.arrived(open, (found.id.clone(), found.amount), now)?;
-        came_back(&self.desk, found, now)?;
+        if let Booked::Review(what) = came_back(&self.desk, found, now)? {
+            tracing::error!(id = %open.id, payout = open.payout, what, "a transfer needs a person");
+        }
         Ok(is_paid)
     }
 

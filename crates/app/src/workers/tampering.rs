@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sponsorhub_core::disbursement::Outcome;
+use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::account::Account;
 
 use crate::deposits::MoneyError;
@@ -34,6 +36,19 @@ pub(super) fn skips_look_up(is_old: bool) -> bool {
 /// Whether a transfer that was turned away gives its money back and is sent again all the same.
 pub(super) fn gives_back(why: &str) -> bool {
     why.contains("429") && Bug::PaidWithoutDebit.is_planted()
+}
+
+/// Gives the money of an attempt back.
+pub(super) fn give_back(
+    desk: &Desk,
+    (id, payout, attempt): (CampaignId, Seq, u32),
+    now: i64,
+) -> Result<(), MoneyError> {
+    desk.command(id, now, |draft| {
+        draft.record_outcome(payout, attempt, Outcome::Failed("rejected".to_owned()))?;
+        draft.cancel_payout(payout, "rejected".to_owned())
+    })?;
+    Ok(())
 }
 
 /// Changes an order.

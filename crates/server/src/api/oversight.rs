@@ -186,7 +186,7 @@ fn settled(
             settled.map_err(Fault::from)?;
         }
         (Approval::Waits(until), _) => shared.workers.withhold(campaign, until, now),
-        // Nobody agrees before it is ready.
+        // Cannot be: nobody agrees before it is ready.
         (Approval::Agreed(_), None) => return Err(Problem::busy()),
     }
     shared.bell.notify_one();

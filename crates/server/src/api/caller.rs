@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use sponsorhub_app::ports::{Identity as _, IdentityError};
 use sponsorhub_core::actor::{Action, Role, allows};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_store::registry::User;
 
 use super::Fault;
@@ -151,6 +152,22 @@ impl Caller {
             }
         };
         if is_seen { Ok(()) } else { Err(not_found()) }
+    }
+
+    /// Looks at a campaign that the caller sees; also told which enrollments are theirs to see: a creator
+    /// sees their own, everybody else all.
+    pub(super) fn look_at<T>(
+        &self,
+        campaign: CampaignId,
+        look: impl FnOnce(&Campaign, &dyn Fn(EnrollmentId) -> bool) -> T,
+    ) -> Result<T, Problem> {
+        tokio::task::block_in_place(|| {
+            self.sees(campaign)?;
+            let own = if self.role == Role::Creator { Some(self.enrollments()?) } else { None };
+            let is_seen = |id| own.as_ref().is_none_or(|own| own.contains(&(campaign, id)));
+            let looked = self.shared.desk.look(campaign, |state| look(state, &is_seen));
+            Ok(looked.map_err(Fault::from)?)
+        })
     }
 
     /// Refuses enrollments that are not the caller's to touch.

@@ -99,13 +99,10 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadBalances)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let currency = state.terms().currency;
-            let deposits = state.deposits().iter();
-            page.cut(deposits.map(|(seq, deposit)| (*seq, shown(*seq, deposit, currency))))
-        });
-        looked.map_err(Fault::from)?.map(Json)
-    })
+    let looked = caller.look_at(campaign, |state, _| {
+        let currency = state.terms().currency;
+        let deposits = state.deposits().iter();
+        page.cut(deposits.map(|(seq, deposit)| (*seq, shown(*seq, deposit, currency))))
+    });
+    looked?.map(Json)
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sponsorhub_app::campaigns::{self, CampaignError};
-use sponsorhub_core::actor::{Action, Role};
+use sponsorhub_core::actor::Action;
 use sponsorhub_core::attribution::click::{AgentFingerprint, NetworkFingerprint};
 use sponsorhub_core::attribution::link::LinkToken;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
@@ -103,17 +103,12 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let own = if caller.role == Role::Creator { Some(caller.enrollments()?) } else { None };
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let seen = state.enrollments().iter().zip(1_u64..).filter(|(enrollment, _)| {
-                own.as_ref().is_none_or(|own| own.contains(&(campaign, enrollment.id)))
-            });
-            page.cut(seen.map(|(enrollment, no)| (no, shown(campaign, state, enrollment))))
-        });
-        looked.map_err(Fault::from)?.map(Json)
-    })
+    let looked = caller.look_at(campaign, |state, is_seen| {
+        let all = state.enrollments().iter().zip(1_u64..);
+        let seen = all.filter(|(enrollment, _)| is_seen(enrollment.id));
+        page.cut(seen.map(|(enrollment, no)| (no, shown(campaign, state, enrollment))))
+    });
+    looked?.map(Json)
 }
 
 pub(super) async fn end(

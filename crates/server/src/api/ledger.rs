@@ -182,18 +182,12 @@ pub(super) async fn payouts(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadPayouts)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let own = own(&caller, campaign)?;
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let payouts = state.payouts().iter().filter(|(_, payout)| {
-                let id = state.enrollment(payout.enrollment).id.to_string();
-                own.as_ref().is_none_or(|own| own.contains(&id))
-            });
-            page.cut(payouts.map(|(seq, one)| (*seq, payout(campaign, state, *seq, one))))
-        });
-        looked.map_err(Fault::from)?.map(Json)
-    })
+    let looked = caller.look_at(campaign, |state, is_seen| {
+        let payouts = state.payouts().iter();
+        let payouts = payouts.filter(|(_, one)| is_seen(state.enrollment(one.enrollment).id));
+        page.cut(payouts.map(|(seq, one)| (*seq, payout(campaign, state, *seq, one))))
+    });
+    looked?.map(Json)
 }
 
 /// One payout; a creator sees their own.
@@ -202,17 +196,12 @@ pub(super) async fn payout_shown(
     Path((campaign, seq)): Path<(CampaignId, Seq)>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadPayouts)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let own = own(&caller, campaign)?;
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let one = state.payouts().get(&seq)?;
-            let enrollment = state.enrollment(one.enrollment).id.to_string();
-            let is_seen = own.as_ref().is_none_or(|own| own.contains(&enrollment));
-            is_seen.then(|| payout(campaign, state, seq, one))
-        });
-        Ok(Json(looked.map_err(Fault::from)?.ok_or_else(not_found)?))
-    })
+    let looked = caller.look_at(campaign, |state, is_seen| {
+        let one = state.payouts().get(&seq)?;
+        let is_seen = is_seen(state.enrollment(one.enrollment).id);
+        is_seen.then(|| payout(campaign, state, seq, one))
+    });
+    Ok(Json(looked?.ok_or_else(not_found)?))
 }
 
 /// What a creator earned, in words for people; the owner of the enrollment, its brand and operators.
@@ -261,25 +250,20 @@ pub(super) async fn holds(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let own = own(&caller, campaign)?;
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let holds = state.holds().iter().filter_map(|(conversion, hold)| {
-                let enrollment = state.enrollment(hold.enrollment).id;
-                let is_seen = own.as_ref().is_none_or(|own| own.contains(&enrollment.to_string()));
-                let shown = json!({
-                    "conversion": conversion,
-                    "enrollment": enrollment,
-                    "is_open": hold.open,
-                    "deadline": hold.deadline,
-                });
-                is_seen.then_some((*conversion, shown))
+    let looked = caller.look_at(campaign, |state, is_seen| {
+        let holds = state.holds().iter().filter_map(|(conversion, hold)| {
+            let enrollment = state.enrollment(hold.enrollment).id;
+            let shown = json!({
+                "conversion": conversion,
+                "enrollment": enrollment,
+                "is_open": hold.open,
+                "deadline": hold.deadline,
             });
-            page.cut(holds)
+            is_seen(enrollment).then_some((*conversion, shown))
         });
-        looked.map_err(Fault::from)?.map(Json)
-    })
+        page.cut(holds)
+    });
+    looked?.map(Json)
 }
 
 #[derive(Debug, Deserialize)]

@@ -31,23 +31,20 @@ pub(super) async fn refunds(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadBalances)?;
-    tokio::task::block_in_place(|| {
-        caller.sees(campaign)?;
-        let looked = caller.shared.desk.look(campaign, |state| {
-            let currency = state.terms().currency;
-            let refunds = state.refunds().iter().map(|(seq, refund)| {
-                let shown = json!({
-                    "refund": seq,
-                    "amount": money(refund.amount, currency),
-                    "deposit": refund.deposit,
-                    "state": words::refund(refund.state),
-                });
-                (*seq, shown)
+    let looked = caller.look_at(campaign, |state, _| {
+        let currency = state.terms().currency;
+        let refunds = state.refunds().iter().map(|(seq, refund)| {
+            let shown = json!({
+                "refund": seq,
+                "amount": money(refund.amount, currency),
+                "deposit": refund.deposit,
+                "state": words::refund(refund.state),
             });
-            page.cut(refunds)
+            (*seq, shown)
         });
-        looked.map_err(Fault::from)?.map(Json)
-    })
+        page.cut(refunds)
+    });
+    looked?.map(Json)
 }
 
 impl Caller {

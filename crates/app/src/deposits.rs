@@ -187,7 +187,8 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
         return Ok(Booked::Unexpected);
     };
     match known.status {
-        DepositStatus::Expected if payment.is_paid => {
+        // Money that comes after a failure is money; the campaign uses it, or it goes back.
+        DepositStatus::Expected | DepositStatus::Failed if payment.is_paid => {
             let expected = draft.campaign().expected_deposit(seq);
             let Some(expected) = expected else { return Ok(Booked::Nothing) };
             let observed = ObservedDeposit {
@@ -210,9 +211,6 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
         DepositStatus::Expected if payment.is_failed => {
             draft.fail_deposit(seq, "not_paid".to_owned())?;
             Ok(Booked::Failed(seq))
-        }
-        DepositStatus::Failed if payment.is_paid => {
-            Ok(Booked::Review(format!("deposit {seq} was paid after it had failed")))
         }
         DepositStatus::Confirmed => {
             let settles = !known.settled && payment.fee.is_some();

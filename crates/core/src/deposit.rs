@@ -132,10 +132,11 @@ pub struct MoneyLeft {
 }
 
 impl Campaign {
-    /// What a deposit must turn out to be; none where it is unknown, failed or confirmed.
+    /// What a deposit must turn out to be; none where it is unknown or confirmed. One that failed may
+    /// still be paid: money that arrived late is the brand's, so it is booked like any other.
     pub fn expected_deposit(&self, deposit: Seq) -> Option<ExpectedDeposit> {
         let known = self.deposits.get(&deposit)?;
-        (known.status == DepositStatus::Expected).then(|| ExpectedDeposit {
+        (!known.is_confirmed()).then(|| ExpectedDeposit {
             campaign: self.id,
             deposit,
             amount: known.amount,
@@ -198,15 +199,17 @@ impl Draft {
     /// # Errors
     /// [`Refusal::Thing`] unless it is expected still.
     pub fn fail_deposit(&mut self, deposit: Seq, reason: String) -> Result<(), Refusal> {
-        let waiting = self.campaign().expected_deposit(deposit).is_some();
+        let known = self.campaign().deposits.get(&deposit);
+        let waiting = known.is_some_and(|known| known.status == DepositStatus::Expected);
         need(waiting, thing(deposit, "must be expected still"))?;
         self.append(None, DepositFailed { deposit, reason }).map(drop)
     }
 
-    /// The money is there. Funds the campaign if that covers its budget.
+    /// The money is there, be it after the deposit had failed. Funds the campaign if that covers its
+    /// budget.
     ///
     /// # Errors
-    /// [`Refusal::Thing`] where it was confirmed or failed before.
+    /// [`Refusal::Thing`] where it was confirmed before.
     pub fn confirm_deposit(&mut self, funds: FundsConfirmed) -> Result<(), Refusal> {
         let FundsConfirmed { campaign, deposit, payment } = funds;
         let ours = campaign == self.campaign().id;
@@ -215,7 +218,7 @@ impl Draft {
         let fresh = !self.campaign().deposits.values().any(used);
         need(fresh, thing(deposit, "needs a payment of its own; this one confirmed another"))?;
         let waiting = self.campaign().expected_deposit(deposit).is_some();
-        need(waiting, thing(deposit, "must be expected still"))?;
+        need(waiting, thing(deposit, "must not be confirmed yet"))?;
         self.append(None, DepositConfirmed { deposit, payment })?;
         self.fund_if_covered()
     }

@@ -148,6 +148,36 @@ fn inv_9_a_payment_confirms_one_deposit_of_one_campaign() {
     assert!(matches!(twice, Err(Refusal::Thing { .. })), "one payment, two deposits: {twice:?}");
 }
 
+/// ADR 16.
+#[test]
+fn a_deposit_that_failed_can_be_confirmed_and_one_that_is_confirmed_cannot_fail() {
+    let mut world = World::with_terms(terms());
+    let seq = world
+        .run(T, |draft| draft.expect_deposit(Minor(1_000), Minor(1_000), "cs_1".into()))
+        .expect("expected");
+    let fail = |world: &mut World| world.run(T, |draft| draft.fail_deposit(seq, "expired".into()));
+    assert_eq!(fail(&mut world), Ok(()));
+    assert!(matches!(fail(&mut world), Err(Refusal::Thing { .. })), "fails once");
+    assert_eq!(world.campaign.balance(Account::CampaignFunds), Minor(0));
+    let expected = world.campaign.expected_deposit(seq).expect("may still be paid");
+    let observed = ObservedDeposit {
+        campaign: CAMPAIGN,
+        amount: Minor(1_000),
+        currency: "usd".into(),
+        mode: Mode::Sandbox,
+        session: "cs_1".into(),
+        payment: "pi_1".into(),
+        is_paid: true,
+    };
+    let funds = check_deposit(&expected, &observed).expect("paid");
+    let again = check_deposit(&expected, &observed).expect("paid");
+    assert_eq!(world.run(T, |draft| draft.confirm_deposit(funds)), Ok(()));
+    assert_eq!(world.campaign.balance(Account::CampaignFunds), Minor(1_000));
+    let twice = world.run(T, |draft| draft.confirm_deposit(again));
+    assert!(matches!(twice, Err(Refusal::Thing { .. })), "{twice:?}");
+    assert!(matches!(fail(&mut world), Err(Refusal::Thing { .. })));
+}
+
 #[test]
 fn a_reversal_takes_no_more_from_the_fee_reserve_than_what_left() {
     let mut world = World::with_terms(Terms { budget: Minor(105), ..terms() });

@@ -66,6 +66,12 @@ class Product(Campaign):
                 self.f_used -= excess
         return p
 
+    def deposit_confirm(self, id, at):
+        d = self.deposits.get(id)
+        if d:
+            d["failed"] = False
+        super().deposit_confirm(id, at)
+
     def fund_if_covered(self, at):
         if self.state == "draft" and not self.frozen and self.confirmed_budget() >= self.terms["budget"]:
             self.go("funded", at)

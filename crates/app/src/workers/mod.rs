@@ -21,7 +21,7 @@ use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::ledger::records::DepositStatus;
+use sponsorhub_core::ledger::records::{Deposit, DepositStatus};
 use sponsorhub_store::registry::{Endpoint, ProviderChange};
 use sponsorhub_store::{Change, StoreError};
 
@@ -211,11 +211,9 @@ impl Workers {
     /// every one, since events get lost. Closes the pages of campaigns that ended.
     async fn deposits(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
         let (has_ended, open) = self.desk.look(id, |state| {
-            let open = state.deposits().iter().filter(|(_, deposit)| {
-                !deposit.is_advance && deposit.status != DepositStatus::Failed
-            });
+            let open = state.deposits().iter().filter(|(_, deposit)| !deposit.is_advance);
             let open = open.map(|(seq, deposit)| {
-                let is_quiet = deposit.settled && deposit.cases.iter().all(|case| !case.open);
+                let is_quiet = is_quiet(deposit);
                 let pause = if is_quiet { RECHECK_MS } else { self.pace.poll_ms };
                 (*seq, deposit.session.clone(), (deposit.status, pause))
             });
@@ -310,8 +308,11 @@ fn is_at_rest(state: &Campaign, now: i64) -> bool {
         // other run in a campaign that is over.
         && !(state.is_refundable(now) && state.balance(Account::CampaignFunds).is_positive())
         && state.enrollments().iter().all(|enrollment| enrollment.unclaimed_left.is_zero())
-        && state.deposits().values().all(|deposit| {
-            let is_quiet = deposit.settled && deposit.cases.iter().all(|case| !case.open);
-            deposit.status == DepositStatus::Failed || deposit.is_advance || is_quiet
-        })
+        && state.deposits().values().all(is_quiet)
+}
+
+/// Whether nothing is awaited of a deposit. Only an event says that one was paid after it had failed.
+fn is_quiet(deposit: &Deposit) -> bool {
+    let is_booked = deposit.settled && deposit.cases.iter().all(|case| !case.open);
+    deposit.status == DepositStatus::Failed || deposit.is_advance || is_booked
 }

@@ -2,7 +2,7 @@
 //! of the right amount, currency, mode and campaign was read at the provider (INV-9).
 
 use sponsorhub_app::campaigns::{self, Step};
-use sponsorhub_app::deposits::Booked;
+use sponsorhub_app::deposits::{Booked, Opened};
 use sponsorhub_app::inbox;
 use sponsorhub_app::ports::payment::{Payment, ProviderEvent};
 use sponsorhub_core::attribution::keys::Mode;
@@ -11,6 +11,7 @@ use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::records::DepositStatus;
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::registry::Endpoint;
 
@@ -80,7 +81,7 @@ fn hear(scene: &Scene, session: &str, number: usize) {
 }
 
 /// Every pair of things that the provider may say, one after the other, and the launch tried after
-/// each: it succeeds exactly when the money was there once and had not failed before.
+/// each: it succeeds exactly when the money was there once, be it after a failure.
 #[test]
 fn no_order_of_events_makes_a_campaign_live_without_its_money() {
     for first in ALL {
@@ -92,7 +93,7 @@ fn no_order_of_events_makes_a_campaign_live_without_its_money() {
                 let opened = scene.deposit("d");
                 let session = opened.checkout.session.clone();
                 let good = Scene::paid(&opened);
-                let (mut is_funded, mut has_failed) = (false, false);
+                let mut is_funded = false;
                 for (number, says) in [first, second, third].into_iter().enumerate() {
                     scene.provider.with(|world| world.payments.remove(&session));
                     if let Some(payment) = payment(&good, says) {
@@ -102,8 +103,7 @@ fn no_order_of_events_makes_a_campaign_live_without_its_money() {
                     }
                     hear(&scene, &session, number);
                     scene.pass(1_000);
-                    is_funded |= says == Says::Succeeded && !has_failed;
-                    has_failed |= says == Says::AsyncFailed && !is_funded;
+                    is_funded |= says == Says::Succeeded;
                     let launched = campaigns::step(
                         &scene.desk,
                         CAMPAIGN,
@@ -175,6 +175,81 @@ fn pages_of_a_cancelled_campaign_are_closed_and_late_money_goes_back() {
     let total: Minor = refunded.iter().map(|refund| refund.amount).sum();
     assert_eq!(total, late.total - Minor(3_000), "all but the provider's fee");
     assert!(scene.look(|campaign| campaign.balance(Account::CampaignFunds)).is_zero());
-    let failed = scene.look(|campaign| campaign.expected_deposit(unpaid.deposit).is_none());
-    assert!(failed, "nothing is expected any more");
+    let status = scene.look(|campaign| campaign.deposits()[&unpaid.deposit].status);
+    assert_eq!(status, DepositStatus::Failed);
+}
+
+/// A payment that fails, and the event of its failure.
+fn fail(scene: &Scene, opened: &Opened) {
+    let session = opened.checkout.session.clone();
+    let failed = Payment { is_paid: false, is_failed: true, fee: None, ..Scene::paid(opened) };
+    scene.provider.with(|world| world.payments.insert(session.clone(), failed));
+    assert_eq!(scene.observe(&session), Booked::Failed(opened.deposit));
+}
+
+#[test]
+fn a_payment_that_succeeds_after_it_had_failed_funds_the_campaign() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("slow");
+    fail(&scene, &opened);
+    assert_eq!(scene.look(Campaign::state), State::Draft);
+    scene.pay(Scene::paid(&opened));
+    let booked = Booked::Funds(opened.deposit);
+    assert_eq!(scene.observe(&opened.checkout.session), booked);
+    assert_eq!(scene.look(Campaign::state), State::Funded);
+    let funds = scene.look(|campaign| campaign.balance(Account::CampaignFunds));
+    assert_eq!(funds, BUDGET + Minor(1_100));
+    // What the provider says of the failure once more changes nothing.
+    let session = opened.checkout.session.clone();
+    let failed = Payment { is_paid: false, is_failed: true, fee: None, ..Scene::paid(&opened) };
+    scene.provider.with(|world| world.payments.insert(session.clone(), failed));
+    assert_eq!(scene.observe(&session), Booked::Nothing);
+    assert_eq!(scene.look(Campaign::state), State::Funded);
+}
+
+#[test]
+fn a_payment_that_succeeds_after_its_campaign_was_cancelled_goes_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("slow");
+    fail(&scene, &opened);
+    campaigns::step(&scene.desk, CAMPAIGN, (Step::Cancel, StateCause::Brand), scene.now())
+        .expect("cancelled");
+    scene.pass(2_000);
+    scene.tick();
+    // Of another amount it is nobody's deposit: a person must look, and nothing is confirmed.
+    let other = Payment { amount: Minor(1), ..Scene::paid(&opened) };
+    scene.provider.with(|world| world.payments.insert(other.session.clone(), other.clone()));
+    assert!(matches!(scene.observe(&other.session), Booked::Review(_)));
+    scene.pay(Scene::paid(&opened));
+    let booked = Booked::Funds(opened.deposit);
+    assert_eq!(scene.observe(&opened.checkout.session), booked);
+    for _ in 0..6 {
+        scene.pass(2_000);
+        scene.tick();
+    }
+    let refunded = scene.provider.with(|world| world.refunds.clone());
+    let total: Minor = refunded.iter().map(|refund| refund.amount).sum();
+    assert_eq!(total, opened.total - Minor(3_000), "all but the provider's fee");
+    assert!(scene.look(|campaign| campaign.balance(Account::CampaignFunds)).is_zero());
+}
+
+#[test]
+fn a_failed_deposit_is_asked_about_again_while_its_campaign_is_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("slow");
+    fail(&scene, &opened);
+    scene.pass(2_000);
+    scene.tick();
+    // No event of it ever comes.
+    let paid = Scene::paid(&opened);
+    scene.provider.with(|world| world.payments.insert(paid.session.clone(), paid));
+    scene.pass(6 * 3_600_000 + 1);
+    scene.tick();
+    assert_eq!(scene.look(Campaign::state), State::Funded);
 }

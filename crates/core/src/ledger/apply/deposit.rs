@@ -32,13 +32,6 @@ impl Campaign {
         self.deposits.get_mut(&seq).ok_or(missing("deposit", seq))
     }
 
-    /// A deposit that a session made and of which nothing is known yet.
-    fn open_deposit(&mut self, seq: Seq) -> Result<&mut Deposit, LedgerError> {
-        let deposit = self.deposit_mut(seq)?;
-        let open = deposit.status == DepositStatus::Expected;
-        if open { Ok(deposit) } else { Err(missing("unconfirmed deposit", seq)) }
-    }
-
     /// A confirmed deposit of the brand.
     fn paid_deposit(&mut self, seq: Seq) -> Result<&mut Deposit, LedgerError> {
         let deposit = self.deposit_mut(seq)?;
@@ -47,7 +40,11 @@ impl Campaign {
     }
 
     pub(super) fn deposit_failed(&mut self, body: &DepositFailed) -> Result<Applied, LedgerError> {
-        self.open_deposit(body.deposit)?.status = DepositStatus::Failed;
+        let deposit = self.deposit_mut(body.deposit)?;
+        if deposit.status != DepositStatus::Expected {
+            return Err(missing("deposit that is expected still", body.deposit));
+        }
+        deposit.status = DepositStatus::Failed;
         Ok(Applied::Fact(Effect::Neutral))
     }
 
@@ -56,7 +53,11 @@ impl Campaign {
         step: &mut Step,
         body: &DepositConfirmed,
     ) -> Result<Applied, LedgerError> {
-        let deposit = self.open_deposit(body.deposit)?;
+        let deposit = self.deposit_mut(body.deposit)?;
+        // One that failed may have been paid after all (ADR 16).
+        if deposit.is_confirmed() {
+            return Err(missing("unconfirmed deposit", body.deposit));
+        }
         deposit.status = DepositStatus::Confirmed;
         deposit.payment = Some(body.payment.clone());
         deposit.fee_left = deposit.amount - deposit.budget_part;

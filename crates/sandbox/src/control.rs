@@ -12,6 +12,7 @@
 //! | `POST /_control/accounts/{id}/onboard` | `{transfers?, payouts_enabled?, details_submitted?}` |
 //! | `POST /_control/webhook_endpoints` | `{url, secret?, connect?, enabled_events?}`: `{id, secret}` |
 //! | `GET /_control/deliveries?wait_ms=` | `{is_quiet, deliveries}`, once they are quiet |
+//! | `GET, POST, DELETE /_control/deliveries/faults` | `{faults: […]}`, see `stripe/mishaps.rs` |
 //! | `POST /_control/events/{id}/resend` | delivers an event once more |
 //! | `GET /_control/ledger` | `{movements, payouts, balance}` |
 //! | `GET, POST, DELETE /_control/faults` | `{faults: […]}`, see `faults.rs` |
@@ -35,6 +36,7 @@ use crate::clock::ClockMode;
 use crate::faults::FaultLine;
 use crate::sandbox::Sandbox;
 use crate::shop::{Order, Reported, ShopRefund, ShopSettings};
+use crate::stripe::mishaps::MishapLine;
 use crate::stripe::onboarding::Standing;
 use crate::stripe::payment::{CheckoutRefusal, Method, Outcome};
 use crate::stripe::webhooks::WebhookEndpoint;
@@ -49,6 +51,7 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/_control/accounts/{id}/onboard", post(onboard))
         .route("/_control/webhook_endpoints", post(register))
         .route("/_control/deliveries", get(deliveries))
+        .route("/_control/deliveries/faults", get(mishaps).post(mishap).delete(no_mishaps))
         .route("/_control/events/{id}/resend", post(resend))
         .route("/_control/ledger", get(ledger))
         .route("/_control/faults", get(faults).post(script).delete(clear))
@@ -231,15 +234,15 @@ async fn ledger(State(sandbox): State<Sandbox>) -> Json<Value> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Script {
-    faults: Vec<FaultLine>,
+struct Script<T> {
+    faults: Vec<T>,
 }
 
 async fn faults(State(sandbox): State<Sandbox>) -> Json<Value> {
     Json(sandbox.with(|state| json!(state.faults)))
 }
 
-async fn script(State(sandbox): State<Sandbox>, body: Body<Script>) -> Answer {
+async fn script(State(sandbox): State<Sandbox>, body: Body<Script<FaultLine>>) -> Answer {
     let Json(Script { faults: lines }) = body?;
     sandbox.script_faults(lines);
     Ok(faults(State(sandbox)).await)
@@ -248,6 +251,21 @@ async fn script(State(sandbox): State<Sandbox>, body: Body<Script>) -> Answer {
 async fn clear(State(sandbox): State<Sandbox>) -> Json<Value> {
     sandbox.clear_faults();
     faults(State(sandbox)).await
+}
+
+async fn mishaps(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(sandbox.with(|state| json!(state.books.webhooks.mishaps())))
+}
+
+async fn mishap(State(sandbox): State<Sandbox>, body: Body<Script<MishapLine>>) -> Answer {
+    let Json(Script { faults: lines }) = body?;
+    sandbox.script_mishaps(lines);
+    Ok(mishaps(State(sandbox)).await)
+}
+
+async fn no_mishaps(State(sandbox): State<Sandbox>) -> Json<Value> {
+    sandbox.clear_mishaps();
+    mishaps(State(sandbox)).await
 }
 
 async fn token(State(sandbox): State<Sandbox>, body: Body<TokenWanted>) -> Answer {

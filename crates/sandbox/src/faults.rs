@@ -102,11 +102,11 @@ impl TryFrom<Written> for FaultLine {
     }
 }
 
-fn once() -> u32 {
+pub(crate) fn once() -> u32 {
     1
 }
 
-fn always() -> u32 {
+pub(crate) fn always() -> u32 {
     1_000
 }
 

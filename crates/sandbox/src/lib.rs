@@ -35,6 +35,7 @@ pub use clock::{ClockMode, ClockRefusal, ClockStart};
 pub use faults::{Fault, FaultLine};
 pub use sandbox::{Options, Registered, Running, Sandbox};
 pub use shop::{Order, Reported, ShopRefund, ShopSettings};
+pub use stripe::mishaps::{Mishap, MishapLine};
 pub use stripe::onboarding::{Capability, Standing};
 pub use stripe::payment::{CheckoutRefusal, Method, Outcome};
 pub use stripe::webhooks::{Retries, WebhookEndpoint};

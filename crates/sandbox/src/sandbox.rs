@@ -20,9 +20,10 @@ use crate::faults::{FaultLine, Faults};
 use crate::shop::{Order, Reported, Shop, ShopRefund, ShopSettings};
 use crate::stripe::Idempotency;
 use crate::stripe::books::Books;
+use crate::stripe::mishaps::MishapLine;
 use crate::stripe::onboarding::Standing;
 use crate::stripe::payment::{CheckoutRefusal, Method, Outcome};
-use crate::stripe::webhooks::{Retries, WebhookEndpoint};
+use crate::stripe::webhooks::{Retries, WebhookEndpoint, Webhooks};
 use crate::{deliver, edge};
 
 /// How a sandbox is set up.
@@ -139,9 +140,10 @@ impl Sandbox {
         let chance = Chance::new(options.seed);
         let issuer = Issuer::new()?;
         let ids = Chance::new(options.seed.wrapping_add(1));
+        let webhooks = Webhooks::new(Chance::new(options.seed.wrapping_add(2)));
         let state = State {
             clock: Clock::new(options.clock),
-            books: Books::new(&base_url, options.capture_delay_ms.max(0), ids),
+            books: Books::new(&base_url, options.capture_delay_ms.max(0), ids, webhooks),
             idempotency: Idempotency::default(),
             people: clerk::People::default(),
             shop: Shop::default(),
@@ -171,6 +173,7 @@ impl Sandbox {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = state.clock.now_ms();
         state.books.catch_up(now_ms);
+        state.books.webhooks.release(now_ms);
         let result = work(&mut state);
         let has_work = state.books.webhooks.has_work();
         drop(state);
@@ -298,7 +301,7 @@ impl Sandbox {
         self.with(|state| state.books.webhooks.report())
     }
 
-    /// Waits until nothing is left to deliver; false if that took too long.
+    /// Waits until nothing is left to deliver that could be delivered now; false if that took too long.
     pub async fn quiet(&self, at_most: Duration) -> bool {
         let wait = async {
             while !self.with(|state| state.books.webhooks.is_quiet()) {
@@ -313,7 +316,7 @@ impl Sandbox {
         self.with(|state| {
             let event = state.books.events.get(event).cloned();
             event.is_some_and(|event| {
-                state.books.webhooks.post(&event);
+                state.books.webhooks.resend(&event);
                 true
             })
         })
@@ -332,6 +335,16 @@ impl Sandbox {
     /// Forgets what is left of the script of faults.
     pub fn clear_faults(&self) {
         self.with(|state| state.faults.clear());
+    }
+
+    /// Adds to the script of what goes wrong with deliveries.
+    pub fn script_mishaps(&self, lines: Vec<MishapLine>) {
+        self.with(|state| state.books.webhooks.script(lines));
+    }
+
+    /// Forgets what is left of that script and delivers what is held; what is lost stays lost.
+    pub fn clear_mishaps(&self) {
+        self.with(|state| state.books.webhooks.clear());
     }
 
     /// A session token, as a browser would get it after signing in.

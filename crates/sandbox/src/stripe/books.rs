@@ -95,7 +95,12 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    pub(crate) fn new(base_url: &str, capture_delay_ms: i64, chance: Chance) -> Self {
+    pub(crate) fn new(
+        base_url: &str,
+        capture_delay_ms: i64,
+        chance: Chance,
+        webhooks: Webhooks,
+    ) -> Self {
         Self {
             now_ms: 0,
             base_url: base_url.to_owned(),
@@ -115,7 +120,7 @@ impl Books {
             bank_payouts: Shelf::default(),
             payout_interval: "manual",
             events: Shelf::default(),
-            webhooks: Webhooks::default(),
+            webhooks,
             movements: Vec::new(),
             outcomes: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -268,7 +273,7 @@ impl Books {
             request: serde_json::to_value(&self.cause).expect("two texts"),
             r#type,
         };
-        self.webhooks.post(&event);
+        self.webhooks.post(&event, self.now_ms);
         self.events.put(event);
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod expand;
 mod form;
 mod idempotency;
+pub(crate) mod mishaps;
 mod object;
 pub(crate) mod onboarding;
 pub(crate) mod pages;

@@ -2,7 +2,8 @@
 //!
 //! Each endpoint gets events one after the other in the order in which they happened; one that it
 //! does not take is sent again later, while others go on, so that their order is lost as it is
-//! lost in the world. Every attempt is signed anew.
+//! lost in the world. Every attempt is signed anew. What else goes wrong on the way is scripted, see
+//! [`super::mishaps`].
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::mishaps::{Mishap, MishapLine, Mishaps};
 use super::object::Event;
 use super::shelf::Object as _;
+use crate::chance::Chance;
 
 /// Somebody who wants to be told.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +79,10 @@ impl Default for Retries {
 #[serde(rename_all = "snake_case")]
 enum State {
     Waiting,
+    /// Until the clock or other deliveries have moved on.
+    Held,
+    /// It is never made.
+    Lost,
     Delivered,
     GivenUp,
 }
@@ -100,10 +107,22 @@ struct Registered {
     is_busy: bool,
 }
 
-#[derive(Debug, Default)]
+/// What a delivery waits for that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// The clock shows this, milliseconds.
+    Clock(i64),
+    /// So many others of its endpoint went before it.
+    Others(u32),
+}
+
+#[derive(Debug)]
 pub(crate) struct Webhooks {
     endpoints: Vec<Registered>,
     deliveries: Vec<Delivery>,
+    held: Vec<(usize, Until)>,
+    mishaps: Mishaps,
+    chance: Chance,
 }
 
 /// One request to be made.
@@ -116,6 +135,12 @@ pub(crate) struct Attempt {
 }
 
 impl Webhooks {
+    /// Nobody is told yet. `chance` decides which deliveries a script hits.
+    pub(crate) fn new(chance: Chance) -> Self {
+        let (endpoints, deliveries, held) = (Vec::new(), Vec::new(), Vec::new());
+        Self { endpoints, deliveries, held, mishaps: Mishaps::default(), chance }
+    }
+
     /// Adds an endpoint, or replaces the one of the same address and kind; events from now on.
     pub(crate) fn register(&mut self, id: String, endpoint: WebhookEndpoint) -> String {
         let same = self.endpoints.iter_mut().find(|one| {
@@ -140,25 +165,118 @@ impl Webhooks {
         self.endpoints.iter().filter(|one| one.endpoint.wants(r#type, is_connected)).count()
     }
 
-    /// Puts an event into the queues of those who want it.
-    pub(crate) fn post(&mut self, event: &Event) {
+    /// Puts an event into the queues of those who want it, or does with it what the script says.
+    pub(crate) fn post(&mut self, event: &Event, now_ms: i64) {
+        for endpoint in self.endpoints_for(event) {
+            // Those that wait for others go after this one.
+            let passed = self.let_pass(endpoint);
+            match self.mishaps.take(event.r#type, &mut self.chance) {
+                None => self.queue(endpoint, event),
+                Some(Mishap::Doubled) => {
+                    self.queue(endpoint, event);
+                    self.queue(endpoint, event);
+                }
+                Some(Mishap::Late { ms }) => {
+                    self.hold(endpoint, event, Until::Clock(now_ms.saturating_add(ms)));
+                }
+                Some(Mishap::Reordered { behind }) => {
+                    self.hold(endpoint, event, Until::Others(behind));
+                }
+                Some(Mishap::Lost) => {
+                    self.add(endpoint, event, State::Lost);
+                }
+            }
+            for delivery in passed {
+                self.let_go(delivery);
+            }
+        }
+    }
+
+    /// Puts an event into the queues of those who want it, whatever the script says.
+    pub(crate) fn resend(&mut self, event: &Event) {
+        for endpoint in self.endpoints_for(event) {
+            self.queue(endpoint, event);
+        }
+    }
+
+    fn endpoints_for(&self, event: &Event) -> Vec<usize> {
+        let is_connected = event.account.is_some();
+        let all = self.endpoints.iter().enumerate();
+        let wanting = all.filter(|(_, one)| one.endpoint.wants(event.r#type, is_connected));
+        wanting.map(|(index, _)| index).collect()
+    }
+
+    fn add(&mut self, endpoint: usize, event: &Event, state: State) -> usize {
         // Spread over lines, as the wire has it: whoever checks a copy that it has rendered again
         // fails.
         let body = serde_json::to_vec_pretty(&event.render()).expect("names are texts");
-        let is_connected = event.account.is_some();
-        for (index, one) in self.endpoints.iter_mut().enumerate() {
-            if one.endpoint.wants(event.r#type, is_connected) {
-                one.queue.push_back(self.deliveries.len());
-                self.deliveries.push(Delivery {
-                    event: event.id.clone(),
-                    r#type: event.r#type,
-                    endpoint: index,
-                    body: body.clone(),
-                    attempts: 0,
-                    last_status: None,
-                    state: State::Waiting,
-                });
+        let (event, r#type) = (event.id.clone(), event.r#type);
+        let (attempts, last_status) = (0, None);
+        self.deliveries.push(Delivery {
+            event,
+            r#type,
+            endpoint,
+            body,
+            attempts,
+            last_status,
+            state,
+        });
+        self.deliveries.len() - 1
+    }
+
+    fn queue(&mut self, endpoint: usize, event: &Event) {
+        let delivery = self.add(endpoint, event, State::Waiting);
+        self.endpoints[endpoint].queue.push_back(delivery);
+    }
+
+    fn hold(&mut self, endpoint: usize, event: &Event, until: Until) {
+        let delivery = self.add(endpoint, event, State::Held);
+        self.held.push((delivery, until));
+    }
+
+    fn let_go(&mut self, delivery: usize) {
+        self.deliveries[delivery].state = State::Waiting;
+        self.again(delivery);
+    }
+
+    /// Another delivery goes to this endpoint: which of those held have let enough of them pass.
+    fn let_pass(&mut self, endpoint: usize) -> Vec<usize> {
+        let deliveries = &self.deliveries;
+        for (delivery, until) in &mut self.held {
+            if let Until::Others(left) = until
+                && deliveries[*delivery].endpoint == endpoint
+            {
+                *left = left.saturating_sub(1);
             }
+        }
+        let go = self.held.extract_if(.., |(_, until)| *until == Until::Others(0));
+        go.map(|(delivery, _)| delivery).collect()
+    }
+
+    /// Lets those go whose time has come.
+    pub(crate) fn release(&mut self, now_ms: i64) {
+        let is_due = |until: &Until| matches!(until, Until::Clock(at) if *at <= now_ms);
+        let due: Vec<_> = self.held.extract_if(.., |(_, until)| is_due(until)).collect();
+        for (delivery, _) in due {
+            self.let_go(delivery);
+        }
+    }
+
+    /// Adds to the script of what goes wrong.
+    pub(crate) fn script(&mut self, lines: Vec<MishapLine>) {
+        self.mishaps.script(lines);
+    }
+
+    /// What is left of the script, and how much of it has happened.
+    pub(crate) fn mishaps(&self) -> &Mishaps {
+        &self.mishaps
+    }
+
+    /// Forgets what is left of the script and lets go what is held. What is lost stays lost.
+    pub(crate) fn clear(&mut self) {
+        self.mishaps.clear();
+        for (delivery, _) in std::mem::take(&mut self.held) {
+            self.let_go(delivery);
         }
     }
 
@@ -213,7 +331,7 @@ impl Webhooks {
         self.endpoints.iter().any(|one| !one.is_busy && !one.queue.is_empty())
     }
 
-    /// Whether nothing is left to deliver.
+    /// Whether nothing is left to deliver before the clock or something else moves on.
     pub(crate) fn is_quiet(&self) -> bool {
         self.deliveries.iter().all(|delivery| delivery.state != State::Waiting)
     }
@@ -271,36 +389,36 @@ mod tests {
 
     #[test]
     fn accounts_of_others_are_told_to_connect_endpoints_only() {
-        let mut webhooks = Webhooks::default();
+        let mut webhooks = Webhooks::new(Chance::new(1));
         webhooks.register("a".into(), WebhookEndpoint::new("http://a", "s", false));
         webhooks.register("c".into(), WebhookEndpoint::new("http://c", "s", true));
-        webhooks.post(&event("transfer.created", None));
-        webhooks.post(&event("account.updated", Some("acct_1")));
+        webhooks.post(&event("transfer.created", None), 0);
+        webhooks.post(&event("account.updated", Some("acct_1")), 0);
         let urls: Vec<String> = webhooks.next(1).into_iter().map(|one| one.url).collect();
         assert_eq!(urls, ["http://a", "http://c"]);
     }
 
     #[test]
     fn only_the_types_that_an_endpoint_wants_are_posted() {
-        let mut webhooks = Webhooks::default();
+        let mut webhooks = Webhooks::new(Chance::new(1));
         let wanted = vec!["transfer.created".to_owned()];
         let endpoint = WebhookEndpoint {
             enabled_events: wanted,
             ..WebhookEndpoint::new("http://a", "s", false)
         };
         webhooks.register("a".into(), endpoint);
-        webhooks.post(&event("charge.updated", None));
+        webhooks.post(&event("charge.updated", None), 0);
         assert!(webhooks.is_quiet());
-        webhooks.post(&event("transfer.created", None));
+        webhooks.post(&event("transfer.created", None), 0);
         assert!(!webhooks.is_quiet());
     }
 
     #[test]
     fn a_delivery_is_tried_again_later_and_later_until_it_is_given_up() {
         let retries = Retries { first: Duration::from_millis(10), attempts_max: 3 };
-        let mut webhooks = Webhooks::default();
+        let mut webhooks = Webhooks::new(Chance::new(1));
         webhooks.register("a".into(), WebhookEndpoint::new("http://a", "s", false));
-        webhooks.post(&event("transfer.created", None));
+        webhooks.post(&event("transfer.created", None), 0);
         let mut waits = Vec::new();
         for status in [None, Some(500), Some(302)] {
             assert_eq!(webhooks.next(1).len(), 1);

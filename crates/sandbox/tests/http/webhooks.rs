@@ -121,3 +121,57 @@ async fn an_event_can_be_sent_once_more() {
     let unknown = world.control("/_control/events/evt_x/resend", json!({})).await;
     assert_eq!(unknown.status, 404);
 }
+
+/// The types that a listener got, and how each was signed is checked elsewhere.
+fn types(listener: &Listener) -> Vec<String> {
+    listener.got().iter().map(|one| text(&one.json()["type"])).collect()
+}
+
+#[tokio::test]
+async fn deliveries_go_wrong_as_the_script_says_and_the_list_of_events_does_not() {
+    let world = World::new().await;
+    let listener = Listener::new(&[]).await;
+    told(&world, &listener, false).await;
+    world.charge(5_000).await;
+    assert!(world.sandbox().quiet(SOON).await);
+    let natural = types(&listener);
+    let [first, second, third, ..] = natural.as_slice() else { panic!("{natural:?}") };
+    let script = json!({ "faults": [
+        { "event": first, "fault": "late", "ms": 60_000 },
+        { "event": second, "fault": "reordered" },
+        { "event": third, "fault": "doubled" },
+        { "event": natural.last(), "fault": "lost" },
+    ] });
+    let script = world.control("/_control/deliveries/faults", script).await.ok();
+    assert_eq!(array(&script["waiting"]).len(), 4);
+    world.charge(5_000).await;
+    assert!(world.sandbox().quiet(SOON).await, "what waits for the clock disturbs no quiet");
+    let got = types(&listener)[natural.len()..].to_vec();
+    let mut expected = vec![third.clone(), third.clone(), second.clone()];
+    expected.extend_from_slice(&natural[3..natural.len() - 1]);
+    assert_eq!(got, expected);
+    world.sandbox().advance_ms(59_999).expect("forward");
+    assert!(world.sandbox().quiet(SOON).await);
+    let firsts = || types(&listener).iter().filter(|one| *one == first).count();
+    assert_eq!(firsts(), 1);
+    world.sandbox().advance_ms(1).expect("forward");
+    assert!(world.sandbox().quiet(SOON).await);
+    assert_eq!(firsts(), 2);
+    let lost = natural.last().expect("some");
+    let there = world.events().await.iter().filter(|one| *one == lost).count();
+    let came = types(&listener).iter().filter(|one| *one == lost).count();
+    assert_eq!((there, came), (2, 1), "what was lost is in the list of events");
+    // One that is held for ever goes when the script is dropped.
+    let script = json!({ "faults": [{ "fault": "reordered", "behind": 9, "event": first }] });
+    world.control("/_control/deliveries/faults", script).await.ok();
+    world.charge(5_000).await;
+    assert!(world.sandbox().quiet(SOON).await);
+    assert_eq!(firsts(), 2);
+    world.sandbox().clear_mishaps();
+    assert!(world.sandbox().quiet(SOON).await);
+    assert_eq!(firsts(), 3);
+    let bad = json!({ "faults": [{ "fault": "late" }] });
+    let refused = world.control("/_control/deliveries/faults", bad).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text.contains("late with ms"), "{}", refused.text);
+}

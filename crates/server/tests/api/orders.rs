@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use sponsorhub_sandbox::{Method as PayBy, Options, Outcome, Standing};
+use sponsorhub_sandbox::{Method as PayBy, MishapLine, Options, Outcome, Standing};
 use tokio::task::JoinSet;
 
 use crate::world::{BRAND, World, text};
@@ -316,7 +316,11 @@ async fn end_alike(orders: Vec<[usize; 6]>) {
     for (end, order) in ends.iter().zip(orders.iter().chain(&orders)) {
         assert_eq!(end, &ends[0], "{order:?}");
     }
-    let end = &ends[0];
+    check(&ends[0]);
+}
+
+/// What everybody must end in.
+fn check(end: &Value) {
     assert_eq!((&end["state"], &end["is_frozen"]), (&json!("funded"), &json!(false)), "{end}");
     assert_eq!((&end["deposits"], &end["difference"]), (&json!(1), &json!(0)), "{end}");
     assert_eq!(end["creator_can_be_paid"], json!(true), "{end}");
@@ -325,6 +329,56 @@ async fn end_alike(orders: Vec<[usize; 6]>) {
     let funds = 100_000 + (4_100 - 3_049) - 20_000;
     assert_eq!(end["accounts"]["campaign_funds"], json!(funds), "{end}");
     assert_eq!(end["accounts"]["provider_costs"], json!(1_500), "{end}");
+}
+
+/// Every way in which an event can get lost on its way, or nearly.
+fn mishaps() -> Vec<MishapLine> {
+    let script = json!([
+        { "fault": "lost", "permille": 250, "times": 1_000_000 },
+        { "fault": "doubled", "permille": 250, "times": 1_000_000 },
+        { "fault": "late", "ms": 5_000, "permille": 200, "times": 1_000_000 },
+        { "fault": "late", "ms": 3 * HOUR_MS, "permille": 200, "times": 1_000_000 },
+        { "fault": "reordered", "behind": 2, "permille": 300, "times": 1_000_000 },
+    ]);
+    serde_json::from_value(script).expect("a script")
+}
+
+/// The provider's own events, through a network that loses, doubles, delays and mixes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_get_lost_doubled_late_and_mixed_end_in_the_same_state() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let natural = std::array::from_fn(|act| act);
+    let numbered = (0..12).collect();
+    let mut all = with_all(numbered, |no| Played::new(Arc::clone(&world), no, natural)).await;
+    world.sandbox.sandbox.script_mishaps(mishaps());
+    for act in 0..ACTS.len() {
+        all = with_all(all, move |mut one| async move {
+            one.act(act).await;
+            one
+        })
+        .await;
+        world.sandbox.sandbox.quiet(std::time::Duration::from_secs(20)).await;
+        world.pass(2_000).await;
+    }
+    world.pass(HOUR_MS).await;
+    let url = format!("{}/_control/deliveries/faults", world.sandbox.base_url);
+    let script = world.client.get(url).send().await.expect("answers");
+    let script: Value = script.json().await.expect("JSON");
+    for line in script["waiting"].as_array().expect("a script") {
+        assert!(line["times"].as_u64().is_some_and(|left| left < 1_000_000), "never: {line}");
+    }
+    world.sandbox.sandbox.clear_mishaps();
+    assert!(world.sandbox.sandbox.quiet(std::time::Duration::from_secs(20)).await);
+    world.pass(7 * HOUR_MS).await;
+    let deliveries = world.sandbox.sandbox.deliveries();
+    let deliveries = deliveries["deliveries"].as_array().expect("a list");
+    let in_state = |state| deliveries.iter().filter(|one| one["state"] == state).count();
+    assert!(in_state("lost") > 10 && in_state("delivered") > 100, "{}", in_state("lost"));
+    assert_eq!(in_state("lost") + in_state("delivered"), deliveries.len());
+    for end in with_all(all, |one| async move { one.end().await }).await {
+        check(&end);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

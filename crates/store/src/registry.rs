@@ -21,7 +21,7 @@ mod provider;
 
 pub use api::{ApiChange, ApiRequest, User};
 pub use change::{Change, Recorded, Rule};
-pub use provider::{Endpoint, KeptEvent, ProviderChange, Recipient};
+pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
 
 /// Near misses that are kept of a brand.
 pub const NEAR_MISSES_MAX: u64 = 1_000;
@@ -284,6 +284,18 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError>;
+
+    /// What was sent to the provider to move money of a campaign, in its order, after a number; each
+    /// with its own number.
+    ///
+    /// # Errors
+    /// Faults.
+    fn exchanges(
+        &mut self,
+        campaign: CampaignId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Exchange)>, StoreError>;
 
     /// How far the provider's list of events was read; none before it was.
     ///

@@ -133,6 +133,8 @@ pub enum Outcome {
         id: String,
         /// How much, minor units.
         amount: Minor,
+        /// Its id of the exchange.
+        request: Option<String>,
     },
     /// Definitely not: record it, and try again under another key.
     Refused {
@@ -150,6 +152,16 @@ pub enum Outcome {
         /// The provider's id of the exchange.
         request: Option<String>,
     },
+}
+
+impl Outcome {
+    /// The provider's ids of the exchange, with commas between them where it was repeated.
+    pub fn request(&self) -> Option<&str> {
+        let (Self::Done { request, .. }
+        | Self::Refused { request, .. }
+        | Self::Unknown { request, .. }) = self;
+        request.as_deref()
+    }
 }
 
 /// A deposit to be paid.

@@ -258,8 +258,12 @@ impl Workers {
         // That it was missing before says nothing about what is sent now.
         self.with(|memory| memory.missing_since.remove(&(id, open.payout)));
         let was_in_doubt = matches!(open.state, Attempted | Unknown);
-        match self.provider.transfer(&order).await {
-            Outcome::Done { id: transfer, amount } => self.arrived(open, (transfer, amount), now),
+        let outcome = self.provider.transfer(&order).await;
+        self.keep((id, open.payout), &order.key, &outcome, now)?;
+        match outcome {
+            Outcome::Done { id: transfer, amount, .. } => {
+                self.arrived(open, (transfer, amount), now)
+            }
             Outcome::Refused { code, .. } if was_in_doubt => {
                 self.look_up(open, account, &code, now).await
             }

@@ -22,14 +22,14 @@ use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::{Deposit, DepositStatus};
-use sponsorhub_store::registry::{Endpoint, ProviderChange};
+use sponsorhub_store::registry::{Endpoint, Exchange, Exchanged, ProviderChange};
 use sponsorhub_store::{Change, StoreError};
 
 use crate::deposits::{self, MoneyError};
 use crate::desk::Desk;
 use crate::inbox;
-use crate::ports::PaymentProvider;
 use crate::ports::payment::PaymentOf;
+use crate::ports::{Outcome, PaymentProvider};
 
 pub use disburse::{attempt_key, came_back, payout_reference};
 pub use holdings::Holding;
@@ -265,6 +265,25 @@ impl Workers {
             self.with(|memory| memory.charges.insert((id, deposit), charge));
         }
         Ok(charge)
+    }
+
+    /// Keeps the provider's ids of a sending before anything is concluded from its outcome.
+    fn keep(
+        &self,
+        (campaign, planned): (CampaignId, Seq),
+        key: &str,
+        outcome: &Outcome,
+        at: i64,
+    ) -> Result<(), MoneyError> {
+        let (key, requests) = (key.to_owned(), outcome.request().unwrap_or_default().to_owned());
+        let outcome = match outcome {
+            Outcome::Done { .. } => Exchanged::Done,
+            Outcome::Refused { .. } => Exchanged::Refused,
+            Outcome::Unknown { .. } => Exchanged::Unknown,
+        };
+        let exchange = Exchange { campaign, planned, key, at, outcome, requests };
+        self.desk.record(Change::Provider(ProviderChange::KeepExchange(exchange)), None)?;
+        Ok(())
     }
 
     /// For how long look-ups have not found this, milliseconds of steady time; 0 at the first.

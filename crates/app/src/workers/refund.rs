@@ -106,12 +106,14 @@ impl Workers {
             until: now.saturating_add(SAME_KEY_MS),
             reference,
         };
-        Ok(match self.provider.refund(&order).await {
+        let outcome = self.provider.refund(&order).await;
+        self.keep((id, seq), &order.key, &outcome, now)?;
+        Ok(match outcome {
             // Taken is not the same as back: the provider may wait for money, or fail later.
             Outcome::Done { amount, .. } if amount == refund.amount => {
                 self.find_refund(&charge, &order.reference, refund.amount).await?.over()
             }
-            Outcome::Done { id: refunded, amount } => {
+            Outcome::Done { id: refunded, amount, .. } => {
                 tracing::error!(%id, refund = seq, refunded, %amount, ordered = %refund.amount,
                     "a refund has another amount than ordered: needs a person");
                 None

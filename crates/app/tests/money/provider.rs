@@ -91,7 +91,11 @@ impl World {
         if let (Some((id, _, amount)), true) =
             (seen, matches!(goes, Goes::Well | Goes::OtherAmount))
         {
-            return Outcome::Done { id: format!("tr_{id}"), amount: *amount };
+            return Outcome::Done {
+                id: format!("tr_{id}"),
+                amount: *amount,
+                request: Some("req_yes".to_owned()),
+            };
         }
         let amount = match goes {
             Goes::NotDoneUnheard => return unknown(),
@@ -108,7 +112,11 @@ impl World {
         if goes == Goes::DoneUnheard {
             return unknown();
         }
-        Outcome::Done { id: format!("tr_{}", order.key), amount }
+        Outcome::Done {
+            id: format!("tr_{}", order.key),
+            amount,
+            request: Some("req_yes".to_owned()),
+        }
     }
 
     /// Transfers, and what came back of them.
@@ -149,7 +157,11 @@ impl World {
             return unknown();
         }
         let amount = self.refunds.last().map_or(order.amount, |done| done.amount);
-        Outcome::Done { id: format!("re_{}", order.key), amount }
+        Outcome::Done {
+            id: format!("re_{}", order.key),
+            amount,
+            request: Some("req_yes".to_owned()),
+        }
     }
 }
 

@@ -109,6 +109,14 @@ pub(crate) fn unheard(error: &reqwest::Error) -> Heard {
 }
 
 impl Answer {
+    /// The provider's id of the exchange.
+    pub(crate) fn request(&mut self) -> &mut Option<String> {
+        let (Self::Yes { request, .. }
+        | Self::No(No { request, .. })
+        | Self::Doubt { request, .. }) = self;
+        request
+    }
+
     /// The answer to a question that moves no money.
     pub(crate) fn reply(self) -> Result<Value, ProviderError> {
         match self {
@@ -128,12 +136,17 @@ impl Answer {
         }
     }
 
-    /// What came of moving money. `read` takes id and amount from a yes, or says what is wrong.
+    /// What came of moving money. `read` says what a yes means, or what is wrong with it; the id of the
+    /// exchange is added here.
     pub(crate) fn outcome(self, read: impl FnOnce(&Value) -> Result<Outcome, String>) -> Outcome {
         match self {
-            Self::Yes { body, request } => {
-                read(&body).unwrap_or_else(|why| Outcome::Unknown { why, request })
-            }
+            Self::Yes { body, request } => match read(&body) {
+                Ok(Outcome::Done { id, amount, .. }) => Outcome::Done { id, amount, request },
+                Ok(Outcome::Refused { code, message, .. }) => {
+                    Outcome::Refused { code, message, request }
+                }
+                Ok(Outcome::Unknown { why, .. }) | Err(why) => Outcome::Unknown { why, request },
+            },
             Self::No(no) if no.is_proof() => {
                 Outcome::Refused { code: no.code, message: no.message, request: no.request }
             }
@@ -156,7 +169,7 @@ impl No {
 
 /// A yes that moved money.
 pub(crate) fn done(id: &str, amount: Minor) -> Outcome {
-    Outcome::Done { id: id.to_owned(), amount }
+    Outcome::Done { id: id.to_owned(), amount, request: None }
 }
 
 #[cfg(test)]

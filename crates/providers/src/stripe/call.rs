@@ -123,12 +123,17 @@ impl Line {
         let may_be_sent_again = request.method == Method::GET || request.key.is_some();
         let mut is_doubtful = false;
         let mut repetition = 0;
+        let mut requests = Vec::new();
         loop {
             if request.until.is_some_and(|until| self.clock.now() > until) {
                 let why = "the key is too old to be sent".to_owned();
-                return Answer::Doubt { why, request: None, may_have_acted: is_doubtful };
+                let request = Some(requests.join(",")).filter(|ids| !ids.is_empty());
+                return Answer::Doubt { why, request, may_have_acted: is_doubtful };
             }
-            let Heard { answer, may_repeat } = self.once(request).await;
+            let Heard { mut answer, may_repeat } = self.once(request).await;
+            // All of them: money may have moved in any of the exchanges.
+            requests.extend(answer.request().take());
+            *answer.request() = Some(requests.join(",")).filter(|ids| !ids.is_empty());
             if !may_repeat || !may_be_sent_again || repetition == self.repeats.most {
                 return after(answer, is_doubtful);
             }

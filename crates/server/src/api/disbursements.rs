@@ -64,6 +64,33 @@ pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Jso
     })
 }
 
+/// What was sent to the payment provider to move money of a campaign, with its ids of the exchanges.
+pub(super) async fn exchanges(
+    caller: Caller,
+    Path(campaign): Path<CampaignId>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::Operate)?;
+    tokio::task::block_in_place(|| {
+        let desk = &caller.shared.desk;
+        desk.look(campaign, |_| ()).map_err(Fault::from)?;
+        let (after, wanted) = (page.after()?, page.limit()?.saturating_add(1));
+        let kept = desk.registry(|reader| reader.exchanges(campaign, after, wanted));
+        let shown = kept.map_err(Fault::from)?.into_iter().map(|(no, one)| {
+            let requests: Vec<_> = one.requests.split_terminator(',').collect();
+            let shown = json!({
+                "planned": one.planned,
+                "key": one.key,
+                "at": one.at,
+                "outcome": one.outcome.name(),
+                "provider_requests": requests,
+            });
+            (no, shown)
+        });
+        page.cut(shown).map(Json)
+    })
+}
+
 fn look(caller: &Caller, campaign: CampaignId, seq: Seq) -> Result<Value, Problem> {
     let looked = caller.shared.desk.look(campaign, |state| {
         state.payouts().get(&seq).map(|one| payout(campaign, state, seq, one))

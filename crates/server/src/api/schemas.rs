@@ -283,6 +283,16 @@ fn caller_shapes() -> Vec<Shape> {
             ],
         ),
         (
+            "Exchange",
+            vec![
+                ("planned", number()),
+                ("key", text()),
+                ("at", time()),
+                ("outcome", text()),
+                ("provider_requests", json!({ "type": "array", "items": text() })),
+            ],
+        ),
+        (
             "BankPayout",
             vec![
                 ("id", text()),

@@ -119,6 +119,9 @@ routes! {
         keys::revoke;
     get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
         None => 200 "DisbursementList", disbursements::list;
+    get "/campaigns/{campaign}/exchanges", Some(Action::Operate),
+        "What was sent to the payment provider to move money, with its ids of the exchanges",
+        None => 200 "ExchangeList", disbursements::exchanges;
     post "/campaigns/{campaign}/payouts/{payout}/retry", Some(Action::Operate),
         "Try a payout again at once", NO_BODY => 200 "Payout", disbursements::retry;
     post "/campaigns/{campaign}/payouts/{payout}/cancel", Some(Action::Operate),

@@ -169,6 +169,35 @@ async fn under_faults(campaigns: usize, seed: u64) {
     check(&world, &all).await;
 }
 
+/// Every sending is kept with the provider's ids of it, in order; whoever is cut off hears none.
+async fn exchanges(world: &Arc<World>, campaign: &str) {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/campaigns/{campaign}/exchanges?limit=17{cursor}");
+        let (status, page) = world.get(ADMIN, &path).await;
+        assert_eq!(status, 200, "{page}");
+        all.extend(page["data"].as_array().expect("a list").clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(all.len() >= CREATORS, "{}", all.len());
+    let is_named = |one: &Value| one["provider_requests"].as_array().is_some_and(|a| !a.is_empty());
+    for one in &all {
+        let key = format!("payout:{campaign}:{}:a", one["planned"]);
+        assert!(text(&one["key"]).starts_with(&key), "{one}");
+        assert!(is_named(one) || one["outcome"] == "unknown", "{one}");
+        for request in one["provider_requests"].as_array().expect("a list") {
+            assert!(text(request).starts_with("req_"), "{one}");
+        }
+    }
+    let done = all.iter().filter(|one| one["outcome"] == "done").count();
+    assert!(done > 0 && done < all.len(), "{done} of {}", all.len());
+    let (status, _) = world.get(BRAND, &format!("/campaigns/{campaign}/exchanges")).await;
+    assert_eq!(status, 403, "only operators");
+}
+
 /// Compares every ledger with what really moved.
 async fn check(world: &Arc<World>, campaigns: &[String]) {
     let truth = world.sandbox.sandbox.ledger();
@@ -181,6 +210,7 @@ async fn check(world: &Arc<World>, campaigns: &[String]) {
     }
     let (mut paid, mut attempts) = (0, 0);
     for campaign in campaigns {
+        exchanges(world, campaign).await;
         let mut sum = 0;
         let mut cursor = String::new();
         loop {

@@ -1,6 +1,6 @@
 //! What is known of the payment provider beside the ledgers: accounts of creators, and its events.
 
-use sponsorhub_core::ids::CreatorId;
+use sponsorhub_core::ids::{CampaignId, CreatorId, Seq};
 
 /// The account that a creator is paid to, as the provider described it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,49 @@ pub struct KeptEvent {
     pub tries: u32,
 }
 
+/// A sending that was to move money, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// The entry that planned the payout or refund.
+    pub planned: Seq,
+    /// The idempotency key that was sent.
+    pub key: String,
+    /// When, milliseconds.
+    pub at: i64,
+    /// What came of it.
+    pub outcome: Exchanged,
+    /// The provider's ids of the exchange, in the order of sending, with commas between them; empty
+    /// where none came. Its support finds an exchange by these.
+    pub requests: String,
+}
+
+/// What came of a sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchanged {
+    /// A definite yes.
+    Done,
+    /// A definite no.
+    Refused,
+    /// Neither.
+    Unknown,
+}
+
+impl Exchanged {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Unknown];
+
+    /// The name in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One step about the provider.
 #[derive(Clone, Debug)]
 pub enum ProviderChange {
@@ -105,6 +148,8 @@ pub enum ProviderChange {
         /// What came of it.
         outcome: String,
     },
+    /// Money was ordered to move.
+    KeepExchange(Exchange),
     /// The provider's list of events was read up to here.
     KeepCursor {
         /// From where to go on.
@@ -123,6 +168,7 @@ impl ProviderChange {
             Self::KeepEvent(event) => event.raw.len() + event.kind.len() + event.id.len(),
             Self::RetryEvent { id, why, .. } => id.len() + why.len(),
             Self::FinishEvent { id, outcome, .. } => id.len() + outcome.len(),
+            Self::KeepExchange(exchange) => exchange.key.len() + exchange.requests.len(),
             Self::KeepCursor { cursor, .. } => cursor.len(),
         }
     }

@@ -1,10 +1,11 @@
 //! The provider's accounts and events: writing inside the transaction of a step, and reading.
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
-use sponsorhub_core::ids::CreatorId;
+use sponsorhub_core::ids::{CampaignId, CreatorId};
 
+use super::position::{signed, unsigned};
 use super::registry::Stop;
-use crate::registry::{Endpoint, KeptEvent, ProviderChange, Recipient, Rule};
+use crate::registry::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient, Rule};
 
 fn run(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params)
@@ -40,6 +41,15 @@ pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result
             let sql = "UPDATE provider_events SET done_at_ms = ?2, outcome = ?3
                        WHERE id = ?1 AND done_at_ms IS NULL";
             must(run(connection, sql, params![id, at, outcome])? == 1, Rule::EventWaits)
+        }
+        ProviderChange::KeepExchange(exchange) => {
+            let Exchange { campaign, planned, key, at, outcome, requests } = exchange;
+            let sql = "INSERT INTO provider_exchanges
+                       (campaign_id, planned, key, at_ms, outcome, requests)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let planned = signed(*planned);
+            run(connection, sql, params![campaign.0, planned, key, at, outcome.name(), requests])?;
+            Ok(())
         }
         ProviderChange::KeepCursor { cursor, at } => {
             let sql = "INSERT INTO provider_cursors (one, cursor, read_at_ms) VALUES (1, ?1, ?2)
@@ -156,6 +166,26 @@ pub(super) fn waiting(
         })
     })?;
     events.collect()
+}
+
+/// Sendings of a campaign after a number, in their order, each with its number.
+pub(super) fn exchanges(
+    connection: &Connection,
+    campaign: CampaignId,
+    (after, limit): (i64, i64),
+) -> rusqlite::Result<Vec<(u64, Exchange)>> {
+    let sql = "SELECT no, planned, key, at_ms, outcome, requests FROM provider_exchanges
+               WHERE campaign_id = ?1 AND no > ?2 ORDER BY no LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let exchanges = statement.query_map(params![campaign.0, after, limit], |row| {
+        let name: String = row.get(4)?;
+        let known = Exchanged::ALL.into_iter().find(|outcome| outcome.name() == name);
+        let outcome = known.ok_or(rusqlite::Error::InvalidQuery)?;
+        let planned = unsigned(row.get(1)?);
+        let (key, at, requests) = (row.get(2)?, row.get(3)?, row.get(5)?);
+        Ok((unsigned(row.get(0)?), Exchange { campaign, planned, key, at, outcome, requests }))
+    })?;
+    exchanges.collect()
 }
 
 pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<Option<String>> {

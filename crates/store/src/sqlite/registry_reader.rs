@@ -11,9 +11,9 @@ use super::reader::limited;
 use super::{api, provider};
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, ApiRequest, Brand, CampaignKey, Creator, EnrollmentCreator, KeptEvent, Link, Maker,
-    NearMiss, NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash, User,
-    Wrapped,
+    ApiKey, ApiRequest, Brand, CampaignKey, Creator, EnrollmentCreator, Exchange, KeptEvent, Link,
+    Maker, NearMiss, NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash,
+    User, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -165,6 +165,17 @@ impl RegistryReader for SqliteRegistryReader {
 
     fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError> {
         api::request(&self.0, subject, key).map_err(fault)
+    }
+
+    fn exchanges(
+        &mut self,
+        campaign: CampaignId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Exchange)>, StoreError> {
+        // Beyond what a number can be there is nothing.
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        provider::exchanges(&self.0, campaign, (after, limited(limit))).map_err(fault)
     }
 
     fn event_cursor(&mut self) -> Result<Option<String>, StoreError> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use sponsorhub_core::ids::CreatorId;
 use sponsorhub_store::registry::{
-    ApiChange, ApiRequest, Endpoint, KeptEvent, ProviderChange, Recipient, User,
+    ApiChange, ApiRequest, Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient,
+    User,
 };
 use sponsorhub_store::{Change, RegistryReader, Rule};
 
@@ -16,7 +17,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(10) {
+    match dice.below(11) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -35,12 +36,19 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
         }
         6 => Change::Provider(ProviderChange::KeepCursor { cursor: dice.word(), at }),
         7 => {
+            let outcome = Exchanged::ALL[usize::try_from(dice.below(3)).expect("few")];
+            let (campaign, planned) = (dice.campaign(), dice.below(9));
+            let (key, requests) = (dice.word(), dice.word());
+            let exchange = Exchange { campaign, planned, key, at, outcome, requests };
+            Change::Provider(ProviderChange::KeepExchange(exchange))
+        }
+        8 => {
             let role = if dice.below(2) == 0 { "brand" } else { "creator" };
             let party = mixed("party", dice.first() + dice.below(4));
             let (subject, role) = (dice.word(), role.to_owned());
             Change::Api(ApiChange::KeepUser(User { subject, role, party, created_at: at }))
         }
-        8 => {
+        9 => {
             let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
             Change::Api(ApiChange::BeginRequest(ApiRequest {
                 subject: dice.word(),
@@ -97,6 +105,7 @@ type Waiting = (KeptEvent, Option<i64>);
 pub(crate) struct Model {
     recipients: Vec<Recipient>,
     events: BTreeMap<String, Waiting>,
+    exchanges: Vec<Exchange>,
     cursor: Option<String>,
     users: Vec<User>,
     requests: BTreeMap<(String, String), ApiRequest>,
@@ -134,6 +143,7 @@ impl Model {
                 *waits = Some(*retry_at);
             }
             ProviderChange::FinishEvent { id, .. } => *self.waiting(id)?.1 = None,
+            ProviderChange::KeepExchange(exchange) => self.exchanges.push(exchange.clone()),
             ProviderChange::KeepCursor { cursor, .. } => self.cursor = Some(cursor.clone()),
         }
         Ok(())
@@ -188,6 +198,13 @@ impl Model {
             assert_eq!(reader.waiting_events(now, usize::MAX).expect("reads"), due);
             let first = reader.waiting_events(now, 2).expect("reads");
             assert_eq!(first, due[..due.len().min(2)]);
+        }
+        for of in self.exchanges.iter().map(|exchange| exchange.campaign) {
+            let known: Vec<_> = self.exchanges.iter().filter(|one| one.campaign == of).collect();
+            let found = reader.exchanges(of, 0, usize::MAX).expect("reads");
+            assert_eq!(found.iter().map(|(_, one)| one).collect::<Vec<_>>(), known);
+            let after = reader.exchanges(of, found[0].0, 1).expect("reads");
+            assert_eq!(after.as_slice(), &found[1..found.len().min(2)]);
         }
         assert_eq!(reader.event_cursor().expect("reads"), self.cursor);
         for user in &self.users {

@@ -61,7 +61,7 @@ impl Dice {
         creator_id(self.1 + self.below(4))
     }
 
-    fn campaign(&mut self) -> CampaignId {
+    pub(crate) fn campaign(&mut self) -> CampaignId {
         campaign_id(self.1 + self.below(3))
     }
 

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use sponsorhub_core::actor::Scope;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::ids::{ApiKeyId, BrandId};
 use sponsorhub_store::registry::{ApiKey, SecretHash, Wrapped};
@@ -18,10 +19,11 @@ use crate::catalog::{Keys, report_secret_text};
 use crate::ports::{Chance, random};
 
 /// The scope that lets a key report conversions.
-pub const CONVERSIONS_WRITE: &str = "conversions:write";
+pub const CONVERSIONS_WRITE: &str = Scope::ConversionsWrite.name();
 
 /// Scopes that there are.
-pub const SCOPES: [&str; 1] = [CONVERSIONS_WRITE];
+pub const SCOPES: [&str; 3] =
+    [CONVERSIONS_WRITE, Scope::CampaignsRead.name(), Scope::LedgerRead.name()];
 
 /// A key's secret. Printed without it.
 #[derive(Clone, PartialEq, Eq)]

@@ -36,6 +36,8 @@ pub mod inbox;
 
 pub mod approvals;
 
+pub mod operators;
+
 pub mod workers;
 
 pub mod planted;

@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use sponsorhub_app::ports::{Identity as _, IdentityError};
-use sponsorhub_core::actor::Role;
+use sponsorhub_core::actor::Side;
 use sponsorhub_core::ledger::event::campaign::Mode;
 use sponsorhub_providers::clerk::{Clerk, ClerkConfig};
 use sponsorhub_providers::http::{TimeLimits, client};
@@ -83,8 +83,8 @@ impl Issuer {
         format!("{text}.{}", BASE64URL_NOPAD.encode(&signature))
     }
 
-    async fn of(&self, token: &str) -> Result<Option<Role>, IdentityError> {
-        self.clerk.verify(token, NOW).await.map(|claims| claims.role)
+    async fn of(&self, token: &str) -> Result<Option<Side>, IdentityError> {
+        self.clerk.verify(token, NOW).await.map(|claims| claims.side)
     }
 }
 
@@ -105,7 +105,7 @@ fn with(mut object: Value, field: &str, value: Value) -> Value {
 async fn of_all_headers_and_signatures_only_the_agreed_one_passes() {
     let issuer = Issuer::new().await;
     let good = issuer.signed(&header(), &issuer.claims());
-    assert_eq!(issuer.of(&good).await, Ok(Some(Role::Brand)));
+    assert_eq!(issuer.of(&good).await, Ok(Some(Side::Brand)));
     let (text, signature) = good.rsplit_once('.').expect("three parts");
     let other = Issuer::new().await.signed(&header(), &issuer.claims());
     // The public key as the secret of an HMAC: the oldest trick.
@@ -145,7 +145,7 @@ async fn of_all_headers_and_signatures_only_the_agreed_one_passes() {
     let brought = with(header(), "jwk", json!({ "kty": "oct", "k": "AA" }));
     let brought = with(brought, "jku", json!("http://127.0.0.1:9/keys"));
     let brought = issuer.signed(&brought, &issuer.claims());
-    assert_eq!(issuer.of(&brought).await, Ok(Some(Role::Brand)), "signed by the good key");
+    assert_eq!(issuer.of(&brought).await, Ok(Some(Side::Brand)), "signed by the good key");
 }
 
 #[tokio::test]
@@ -191,12 +191,12 @@ async fn of_all_claims_only_those_that_were_agreed_pass() {
 async fn random_keys_are_not_asked_for_again_and_again() {
     let issuer = Issuer::new().await;
     let good = issuer.signed(&header(), &issuer.claims());
-    assert_eq!(issuer.of(&good).await, Ok(Some(Role::Brand)));
+    assert_eq!(issuer.of(&good).await, Ok(Some(Side::Brand)));
     for number in 0..500 {
         let stranger = with(header(), "kid", json!(format!("kid-{number}")));
         let token = issuer.signed(&stranger, &issuer.claims());
         assert_eq!(issuer.of(&token).await, Err(IdentityError::UnknownKey));
-        assert_eq!(issuer.of(&good).await, Ok(Some(Role::Brand)), "the others go on");
+        assert_eq!(issuer.of(&good).await, Ok(Some(Side::Brand)), "the others go on");
     }
     let fetches = issuer.fetches.load(Ordering::SeqCst);
     assert!(fetches <= 2, "{fetches} fetches");

@@ -124,6 +124,8 @@ pub(crate) struct Config {
     pub(crate) rollup_seconds: u32,
     pub(crate) fees: Fees,
     pub(crate) outside: Outside,
+    /// Who operates it from the start; more are named by `keys`.
+    pub(crate) operators: Vec<String>,
     #[cfg(feature = "bench-yardsticks")]
     pub(crate) without_storage: bool,
 }
@@ -174,6 +176,7 @@ impl Config {
             rollup_seconds,
             fees,
             outside: Outside::new(arguments.outside, file.outside),
+            operators: Vec::new(),
             #[cfg(feature = "bench-yardsticks")]
             without_storage: arguments.without_storage,
         })

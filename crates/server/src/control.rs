@@ -17,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sponsorhub_app::api_keys::{self, ApiKeyError, Issued, Listed, Wanted};
+use sponsorhub_app::operators::{self, Operator, OperatorError};
 use sponsorhub_core::ids::{ApiKeyId, BrandId};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -60,6 +61,7 @@ pub(crate) fn listen(directory: &Path, shared: Shared) -> Result<Door> {
         .route("/keys", post(issue))
         .route("/keys/of/{brand}", get(list))
         .route("/keys/{key}/revoke", post(revoke))
+        .route("/admins", get(admins).post(add_admin).delete(remove_admin))
         .with_state(shared);
     #[expect(clippy::disallowed_methods, reason = "the door is held by its task and ends with it")]
     let task = tokio::spawn(answer(listener, router));
@@ -125,6 +127,38 @@ async fn revoke(
     UrlPath(key): UrlPath<ApiKeyId>,
 ) -> Result<Json<()>, Problem> {
     apart(move || api_keys::revoke(&*shared.store, key, shared.clock.now())).await
+}
+
+async fn operators_do<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OperatorError> + Send + 'static,
+) -> Result<Json<T>, Problem> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::busy())?;
+    done.map(Json).map_err(|error| {
+        let status = match error {
+            OperatorError::Busy | OperatorError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Problem::new(status, "operator", error.to_string())
+    })
+}
+
+async fn admins(State(shared): State<Shared>) -> Result<Json<Vec<String>>, Problem> {
+    operators_do(move || Ok(operators::list(&*shared.store)?)).await
+}
+
+async fn add_admin(
+    State(shared): State<Shared>,
+    Json(operator): Json<Operator>,
+) -> Result<Json<()>, Problem> {
+    operators_do(move || operators::add(&*shared.store, &operator.user, shared.clock.now())).await
+}
+
+async fn remove_admin(
+    State(shared): State<Shared>,
+    Json(operator): Json<Operator>,
+) -> Result<Json<()>, Problem> {
+    operators_do(move || operators::remove(&*shared.store, &operator.user, shared.clock.now()))
+        .await
 }
 
 /// Asks the server of a data directory; none where no server runs.

@@ -1,4 +1,4 @@
-//! `sponsorhub keys`: API keys of brands, and the masters of the keyring.
+//! `sponsorhub keys`: API keys of brands, operators, and the masters of the keyring.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use axum::http::Method;
 use sponsorhub_app::api_keys::{self, CONVERSIONS_WRITE, Issued, Listed, Wanted};
 use sponsorhub_app::catalog::Keys;
 use sponsorhub_app::keyring_file;
+use sponsorhub_app::operators::{self, Operator};
 use sponsorhub_app::ports::{Clock as _, random};
 use sponsorhub_core::attribution::keys::{KeyId, Secret};
 use sponsorhub_core::ids::{ApiKeyId, BrandId};
@@ -58,6 +59,18 @@ enum Command {
         /// Which (`key_…`).
         key: ApiKeyId,
     },
+    /// Makes a user of the identity provider an operator of this installation, from now on.
+    AddAdmin {
+        /// The identity provider's id of the user (`user_…`).
+        user: String,
+    },
+    /// From now on a user is no operator any more.
+    RemoveAdmin {
+        /// The identity provider's id of the user (`user_…`).
+        user: String,
+    },
+    /// Lists the operators.
+    Admins,
     /// Lists the masters of the keyring, from which all other keys are derived.
     Masters,
     /// Adds a master that signs from now on. What older ones signed stays valid.
@@ -96,6 +109,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Revoke { key } => {
             revoke(directory, *key)?;
             writeln!(out, "revoked {key}")?;
+        }
+        Command::AddAdmin { user } => {
+            add_admin(directory, user)?;
+            writeln!(out, "{user} operates this installation")?;
+        }
+        Command::RemoveAdmin { user } => {
+            remove_admin(directory, user)?;
+            writeln!(out, "{user} is no operator any more")?;
+        }
+        Command::Admins => {
+            for user in admins(directory)? {
+                writeln!(out, "{user}")?;
+            }
         }
         Command::Masters => {
             for master in keyring_file::read(directory)?.masters() {
@@ -159,4 +185,35 @@ fn revoke(directory: &Path, key: ApiKeyId) -> Result<()> {
     }
     let (store, _) = open(directory)?;
     Ok(api_keys::revoke(&store, key, SystemClock.now())?)
+}
+
+/// Has the server that runs here make a user an operator; whether one runs.
+pub(crate) fn tell_of_admin(directory: &Path, user: &str) -> Result<bool> {
+    let operator = Operator { user: user.to_owned() };
+    Ok(control::ask::<()>(directory, Method::POST, "/admins", Some(&operator))?.is_some())
+}
+
+fn add_admin(directory: &Path, user: &str) -> Result<()> {
+    if tell_of_admin(directory, user)? {
+        return Ok(());
+    }
+    let (store, _) = open(directory)?;
+    Ok(operators::add(&store, user, SystemClock.now())?)
+}
+
+fn remove_admin(directory: &Path, user: &str) -> Result<()> {
+    let operator = Operator { user: user.to_owned() };
+    if control::ask::<()>(directory, Method::DELETE, "/admins", Some(&operator))?.is_some() {
+        return Ok(());
+    }
+    let (store, _) = open(directory)?;
+    Ok(operators::remove(&store, user, SystemClock.now())?)
+}
+
+fn admins(directory: &Path) -> Result<Vec<String>> {
+    if let Some(listed) = control::ask(directory, Method::GET, "/admins", NOTHING)? {
+        return Ok(listed);
+    }
+    let (store, _) = open(directory)?;
+    Ok(operators::list(&store)?)
 }

@@ -11,6 +11,7 @@ use sponsorhub_app::catalog::Catalog;
 use sponsorhub_app::desk::Desk;
 use sponsorhub_app::intake::Intaker;
 use sponsorhub_app::keyring_file;
+use sponsorhub_app::operators;
 use sponsorhub_app::ports::{Clock, PaymentProvider};
 use sponsorhub_app::redirect::Redirects;
 use sponsorhub_app::workers::{Pace, Workers};
@@ -69,7 +70,14 @@ pub(crate) fn run_on<S: Future<Output = ()>>(
     let figures = Figures::new(Arc::clone(&is_ready))?;
     let store = open_store(config, &keyring, figures.clone(), Arc::clone(&clock))?;
     let clicks = SqliteClickLog::open(&config.data_dir, &ClickOptions::default())?;
-    let outside = Outer { clock, clients, public_url: public_url.trim_end_matches('/').to_owned() };
+    let outside = Outer {
+        clock: Arc::clone(&clock),
+        clients,
+        public_url: public_url.trim_end_matches('/').to_owned(),
+    };
+    for user in &config.operators {
+        operators::add(&store, user, clock.now()).with_context(|| format!("operator {user}"))?;
+    }
     let shared = share(config, &keyring, (store, Arc::new(clicks)), figures, outside)?;
     let background = Background::start(shared.clone(), config.data_dir.clone(), is_ready)?;
     let (workers, clock) = (Arc::clone(&shared.workers), Arc::clone(&shared.clock));

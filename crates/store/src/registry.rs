@@ -19,7 +19,7 @@ mod change;
 
 mod provider;
 
-pub use api::{ApiChange, ApiRequest, User};
+pub use api::{ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
 pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
 
@@ -278,6 +278,25 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn user(&mut self, subject: &str) -> Result<Option<User>, StoreError>;
+
+    /// Everybody who is this brand or creator, by subject.
+    ///
+    /// # Errors
+    /// Faults.
+    fn users_of(&mut self, party: [u8; 16]) -> Result<Vec<User>, StoreError>;
+
+    /// Users by subject, after one.
+    ///
+    /// # Errors
+    /// Faults.
+    fn users(&mut self, after: &str, limit: usize) -> Result<Vec<User>, StoreError>;
+
+    /// The brand whose team an organisation of the identity provider is.
+    ///
+    /// # Errors
+    /// Faults.
+    fn party_of_organisation(&mut self, organisation: &str)
+    -> Result<Option<[u8; 16]>, StoreError>;
 
     /// What was asked under an idempotency key.
     ///

@@ -1,6 +1,6 @@
 //! Who somebody is: what the product asks of an identity provider.
 
-use sponsorhub_core::actor::Role;
+use sponsorhub_core::actor::Side;
 
 use super::Later;
 
@@ -21,8 +21,8 @@ pub struct Claims {
     pub subject: String,
     /// The session's id.
     pub session: String,
-    /// The role, if the token names one that exists. Without it nothing is allowed.
-    pub role: Option<Role>,
+    /// The side, if the token names one that exists in its claim `role`. Without it nothing is allowed.
+    pub side: Option<Side>,
     /// The organisation that the user acts for at this moment.
     pub organisation: Option<Organisation>,
     /// Who is really there, where somebody acts in the user's name. Not for money.

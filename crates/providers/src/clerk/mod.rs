@@ -71,6 +71,11 @@ impl Clerk {
         Self { expected, keys: KeyCache::new(client, jwks_url) }
     }
 
+    /// Whether pages of this origin may use session tokens.
+    pub fn is_party(&self, origin: &str) -> bool {
+        self.expected.parties.iter().any(|party| party == origin)
+    }
+
     async fn check(&self, token: &str, now: i64) -> Result<Claims, IdentityError> {
         let token = Token::read(token)?;
         let key = self.keys.key(&token.kid, now).await?;

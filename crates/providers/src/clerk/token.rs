@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sponsorhub_app::ports::identity::Organisation;
 use sponsorhub_app::ports::{Claims, IdentityError};
-use sponsorhub_core::actor::Role;
+use sponsorhub_core::actor::Side;
 
 /// Longest token that is looked at; browsers keep no longer cookie.
 const TOKEN_BYTES_MAX: usize = 8_192;
@@ -136,7 +136,7 @@ impl Fields {
         Ok(Claims {
             subject: self.required("sub")?.to_owned(),
             session: self.required("sid")?.to_owned(),
-            role: self.role()?,
+            side: self.side()?,
             organisation: self.organisation()?,
             impersonator: self.impersonator()?,
             expires_at,
@@ -145,13 +145,13 @@ impl Fields {
 
     /// From the claims that the installation configures out of public metadata. What a browser may
     /// write itself is never looked at. Two that differ are none.
-    fn role(&self) -> Result<Option<Role>, IdentityError> {
+    fn side(&self) -> Result<Option<Side>, IdentityError> {
         let metadata = self.object("metadata")?;
         let nested = metadata.map(|metadata| text_in(metadata, "role", "metadata.role"));
         let nested = nested.transpose()?.flatten();
         match (self.text("role")?, nested) {
             (Some(one), Some(other)) if one != other => Err(IdentityError::Claim("role")),
-            (one, other) => Ok(one.or(other).and_then(Role::from_name)),
+            (one, other) => Ok(one.or(other).and_then(Side::from_name)),
         }
     }
 

@@ -2,14 +2,14 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
-use sponsorhub_app::ports::{Identity as _, IdentityError};
-use sponsorhub_core::actor::{Action, Role, allows};
+use axum::http::{HeaderMap, StatusCode};
+use sponsorhub_core::actor::{Action, Role, Scope, allows};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_store::registry::User;
 
 use super::Fault;
+use super::standing::{self, Standing};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -23,6 +23,11 @@ pub(super) struct Caller {
     pub(super) subject: String,
     pub(super) role: Role,
     pub(super) user: Option<User>,
+    party: Option<[u8; 16]>,
+    /// The identity provider's organisation that they act in.
+    pub(super) organisation: Option<String>,
+    /// Of an API key: all that it may do.
+    scopes: Option<Vec<Scope>>,
     /// Where they come from, keyed later: address and browser.
     pub(super) headers: HeaderMap,
     pub(super) peer: std::net::IpAddr,
@@ -51,50 +56,24 @@ impl std::ops::Deref for Held {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) std::net::IpAddr);
 
-fn unauthorized(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).about("authorization")
-}
-
 impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let text = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = text.and_then(|text| text.split_once(' ')).unwrap_or_default();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            let detail = "send a session token: `Authorization: Bearer …`";
-            return Err(unauthorized(detail));
-        }
-        let verified = shared.clients.identity.verify(token.trim(), shared.clock.now()).await;
-        let claims = verified.map_err(|error| match error {
-            IdentityError::Unavailable => Problem::busy(),
-            error => unauthorized(error.to_string()),
-        })?;
-        let Some(role) = claims.role else {
-            let detail = "the user has no role; an operator gives one at the identity provider";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "no_role", detail));
-        };
-        if claims.impersonator.is_some() && parts.method != axum::http::Method::GET {
-            let detail = "nothing is changed in somebody else's name";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "impersonated", detail));
-        }
-        let user = tokio::task::block_in_place(|| {
-            shared.desk.registry(|registry| registry.user(&claims.subject))
-        });
-        let user = user.map_err(|error| Problem::from(Fault::from(error)))?;
-        if user.as_ref().is_some_and(|user| user.role != role.name()) {
-            let detail = "this user joined in another role; use another account for this one";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "role_changed", detail));
-        }
+        let Standing { subject, role, user, party, organisation, scopes } =
+            standing::of(parts, shared).await?;
         let peer = parts
             .extensions
             .get::<Peer>()
             .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         Ok(Self {
             shared: Held(shared.clone()),
-            subject: claims.subject,
+            subject,
             role,
             user,
+            party,
+            organisation,
+            scopes,
             headers: parts.headers.clone(),
             peer,
             method: parts.method.to_string(),
@@ -106,6 +85,11 @@ impl FromRequestParts<Shared> for Caller {
 impl Caller {
     /// Refuses what the caller's role may not do at all.
     pub(super) fn may(&self, action: Action) -> Result<(), Problem> {
+        let is_in_scope = |scopes: &Vec<Scope>| scopes.iter().any(|scope| scope.allows(action));
+        if !self.scopes.as_ref().is_none_or(is_in_scope) {
+            let detail = format!("this API key has no scope for `{}`", action.name());
+            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+        }
         if allows(self.role, action) {
             return Ok(());
         }
@@ -117,7 +101,12 @@ impl Caller {
     fn party(&self) -> Result<[u8; 16], Problem> {
         let detail = "join first: PUT /api/v1/me with a name";
         let unknown = || Problem::new(StatusCode::FORBIDDEN, "not_joined", detail);
-        Ok(self.user.as_ref().ok_or_else(unknown)?.party)
+        self.party.ok_or_else(unknown)
+    }
+
+    /// Whether the caller is a machine of the brand.
+    pub(super) fn is_key(&self) -> bool {
+        self.scopes.is_some()
     }
 
     /// The brand that the caller is.
@@ -145,7 +134,7 @@ impl Caller {
         let (brand, state) = looked.map_err(Fault::from)?;
         let is_seen = match self.role {
             Role::Admin => true,
-            Role::Brand => self.brand()? == brand,
+            Role::Viewer | Role::Member | Role::Owner => self.brand()? == brand,
             Role::Creator => {
                 matches!(state, State::Funded | State::Live | State::Paused)
                     || self.enrollments()?.iter().any(|(of, _)| *of == campaign)
@@ -180,8 +169,8 @@ impl Caller {
         let is_there =
             self.shared.desk.look(campaign, |state| state.enrollment_no(enrollment).is_some());
         let is_owned = match self.role {
-            Role::Admin | Role::Brand => is_there.map_err(Fault::from)?,
             Role::Creator => self.enrollments()?.contains(&(campaign, enrollment)),
+            _ => is_there.map_err(Fault::from)?,
         };
         if is_owned { Ok(()) } else { Err(not_found()) }
     }

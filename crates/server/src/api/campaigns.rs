@@ -118,10 +118,8 @@ async fn step(
             |_| {},
             async |_: Seed| {
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-                let cause = match caller.role {
-                    Role::Admin => StateCause::Admin,
-                    Role::Brand | Role::Creator => StateCause::Brand,
-                };
+                let is_operator = caller.role == Role::Admin;
+                let cause = if is_operator { StateCause::Admin } else { StateCause::Brand };
                 tokio::task::block_in_place(|| campaigns::step(desk, id, (step, cause), now))
                     .or_else(|error| is_there_already(&caller, id, step, error))?;
                 Ok((StatusCode::OK, look(&caller, id)?))

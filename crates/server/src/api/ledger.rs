@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sponsorhub_app::campaigns;
 use sponsorhub_app::workers::payout_reference;
-use sponsorhub_core::actor::{Action, Role};
+use sponsorhub_core::actor::{Action, Role, Side};
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::hold::HoldDecision;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
@@ -346,7 +346,7 @@ fn may_hold(
         .shared
         .desk
         .look(campaign, |state| state.holds().get(&conversion).is_some_and(|hold| !hold.open));
-    if looked.map_err(Fault::from)? && caller.role == Role::Brand {
+    if looked.map_err(Fault::from)? && caller.role.side() == Side::Brand {
         let detail = "it was held before and that was settled; ask the operator to look again";
         return Err(Problem::new(StatusCode::CONFLICT, "held_before", detail));
     }

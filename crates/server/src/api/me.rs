@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sponsorhub_core::actor::Role;
+use sponsorhub_core::actor::{Role, Side};
 use sponsorhub_core::ids::{BrandId, CreatorId};
 use sponsorhub_store::registry::{ApiChange, Brand, PersonName, User};
 use sponsorhub_store::{Change, Rule};
@@ -13,6 +13,7 @@ use sponsorhub_store::{Change, Rule};
 use super::Fault;
 use super::caller::Caller;
 use super::extract::{Content, body_of};
+use super::once::Seed;
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -22,76 +23,93 @@ struct Join {
 }
 
 fn id_of(role: Role, party: [u8; 16]) -> String {
-    match role {
-        Role::Creator => CreatorId(party).to_string(),
-        Role::Brand | Role::Admin => BrandId(party).to_string(),
+    match role.side() {
+        Side::Creator => CreatorId(party).to_string(),
+        Side::Brand | Side::Admin => BrandId(party).to_string(),
     }
 }
 
-fn shown(caller: &Caller) -> Result<Value, Problem> {
-    let Some(user) = &caller.user else {
-        return Ok(json!({ "role": caller.role.name(), "id": null, "name": null }));
+/// The caller as `role` and `party`; neither id nor name before they joined, and of operators.
+fn shown(caller: &Caller, role: Role, party: Option<[u8; 16]>) -> Result<Value, Problem> {
+    let side = role.side();
+    let Some(party) = party else {
+        let (role, side) = (role.name(), side.name());
+        return Ok(json!({ "role": role, "side": side, "id": null, "name": null }));
     };
-    let party = user.party;
-    let name = caller.shared.desk.registry(|registry| match caller.role {
-        Role::Creator => {
+    let name = caller.shared.desk.registry(|registry| match side {
+        Side::Creator => {
             let known = registry.creator(CreatorId(party))?;
             Ok(known.and_then(|known| known.name).map(|name| name.0))
         }
         _ => registry.brand(BrandId(party)).map(|known| known.map(|known| known.name)),
     });
     let name = name.map_err(Fault::from)?;
-    Ok(json!({ "role": caller.role.name(), "id": id_of(caller.role, party), "name": name }))
+    let id = id_of(role, party);
+    Ok(json!({ "role": role.name(), "side": side.name(), "id": id, "name": name }))
 }
 
 pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
-    shown(&caller).map(Json)
+    let party = caller.user.as_ref().and_then(|user| user.party);
+    shown(&caller, caller.role, party).map(Json)
 }
 
-/// Joins, as the brand or creator that the token's role says.
+/// Joins, as the brand or creator that the token says. Whoever acts in an organisation joins its team.
 pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Problem> {
     let Join { name } = body_of(&body)?;
     if name.trim().is_empty() || name.len() > 200 {
         return Err(Fault::Field("name", "1 to 200 bytes".to_owned()).into());
     }
-    if caller.role == Role::Admin {
-        let detail = "operators own nothing, so they do not join";
+    if caller.role == Role::Admin || caller.is_key() {
+        let detail = "operators and API keys own nothing, so they do not join";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    caller
-        .once(
-            &body,
-            |_| {},
-            async |seed| {
-                if caller.user.is_some() {
-                    return Ok((StatusCode::OK, shown(&caller)?));
-                }
-                let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
-                let (party, again) = if caller.role == Role::Creator {
-                    let (creator, name) = (CreatorId(seed.id), PersonName(name.clone()));
-                    (Change::AddCreator { creator, name, at: now }, Rule::CreatorUnique)
-                } else {
-                    let click_parameter = "sh_click".to_owned();
-                    let id = BrandId(seed.id);
-                    let brand = Brand { id, name: name.clone(), created_at: now, click_parameter };
-                    (Change::AddBrand(brand), Rule::BrandUnique)
-                };
-                let user = User {
-                    subject: caller.subject.clone(),
-                    role: caller.role.name().to_owned(),
-                    party: seed.id,
-                    created_at: now,
-                };
-                let keep = Change::Api(ApiChange::KeepUser(user));
-                tokio::task::block_in_place(|| {
-                    desk.record(party, Some(again))?;
-                    desk.record(keep, Some(Rule::UserUnique).filter(|_| seed.is_repeat))
-                })
-                .map_err(Fault::from)?;
-                let id = id_of(caller.role, seed.id);
-                let answer = json!({ "role": caller.role.name(), "id": id, "name": name });
-                Ok((StatusCode::OK, answer))
-            },
-        )
-        .await
+    let done = async |seed: Seed| {
+        tokio::task::block_in_place(|| {
+            let party = match caller.user.as_ref().and_then(|user| user.party) {
+                Some(known) => known,
+                None => enter(&caller, &name, &seed)?,
+            };
+            Ok((StatusCode::OK, shown(&caller, caller.role, Some(party))?))
+        })
+    };
+    caller.once(&body, |_| {}, done).await
+}
+
+/// Makes the brand or creator, or finds the brand of the organisation; and lists the user.
+fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> {
+    let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
+    let organisation = caller.organisation.clone().filter(|_| caller.role.side() == Side::Brand);
+    let team = organisation
+        .as_ref()
+        .map(|organisation| desk.registry(|registry| registry.party_of_organisation(organisation)));
+    let team = team.transpose().map_err(Fault::from)?.flatten();
+    let party = team.unwrap_or(seed.id);
+    if team.is_none() {
+        if !matches!(caller.role, Role::Owner | Role::Creator) {
+            let detail = "an owner of your organisation joins first";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "no_team", detail));
+        }
+        let (change, again) = if caller.role == Role::Creator {
+            let (creator, name) = (CreatorId(party), PersonName(name.to_owned()));
+            (Change::AddCreator { creator, name, at: now }, Rule::CreatorUnique)
+        } else {
+            let (id, name) = (BrandId(party), name.to_owned());
+            let click_parameter = "sh_click".to_owned();
+            let brand = Brand { id, name, created_at: now, click_parameter };
+            (Change::AddBrand(brand), Rule::BrandUnique)
+        };
+        desk.record(change, Some(again)).map_err(Fault::from)?;
+    }
+    let user = User {
+        subject: caller.subject.clone(),
+        role: caller.role.name().to_owned(),
+        party: Some(party),
+        organisation,
+        created_at: now,
+        changed_at: now,
+        suspended_at: None,
+    };
+    let keep = Change::Api(ApiChange::KeepUser(user));
+    desk.record(keep, Some(Rule::UserUnique).filter(|_| seed.is_repeat)).map_err(Fault::from)?;
+    Ok(party)
 }

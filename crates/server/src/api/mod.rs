@@ -14,7 +14,9 @@ mod openapi;
 mod oversight;
 mod payments;
 mod schemas;
+mod standing;
 mod table;
+mod team;
 mod workers;
 
 use axum::Router;
@@ -183,6 +185,11 @@ impl Page {
             Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("cursor")
         };
         cursor.parse().map_err(|_| wrong())
+    }
+
+    /// Behind which text, where a list is ordered by one.
+    pub(super) fn after_text(&self) -> &str {
+        self.cursor.as_deref().unwrap_or_default()
     }
 
     /// A page of `things`, each with a position that grows.

@@ -99,6 +99,8 @@ fn inputs() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("UpholdHold", object(&[("reason", text())], &["reason"])),
+        ("Place", object(&[("role", text()), ("is_suspended", flag())], &[])),
+        ("Suspension", object(&[("is_suspended", flag())], &["is_suspended"])),
         ("CancelPayout", object(&[("reason", text())], &["reason"])),
         ("SettleOutside", object(&[("reference", text())], &["reference"])),
         (
@@ -272,7 +274,15 @@ fn statement_shape() -> Shape {
 
 fn caller_shapes() -> Vec<Shape> {
     vec![
-        ("Me", vec![("role", text()), ("id", maybe(&text())), ("name", maybe(&text()))]),
+        (
+            "Me",
+            vec![
+                ("role", text()),
+                ("side", text()),
+                ("id", maybe(&text())),
+                ("name", maybe(&text())),
+            ],
+        ),
         (
             "Recipient",
             vec![
@@ -280,16 +290,6 @@ fn caller_shapes() -> Vec<Shape> {
                 ("may_receive_transfers", flag()),
                 ("payouts_enabled", flag()),
                 ("checked_at", time()),
-            ],
-        ),
-        (
-            "Exchange",
-            vec![
-                ("planned", number()),
-                ("key", text()),
-                ("at", time()),
-                ("outcome", text()),
-                ("provider_requests", json!({ "type": "array", "items": text() })),
             ],
         ),
         (
@@ -337,6 +337,26 @@ fn caller_shapes() -> Vec<Shape> {
 fn oversight_shapes() -> Vec<Shape> {
     let approval = || json!({ "enum": ["waits", "agreed"] });
     vec![
+        (
+            "User",
+            vec![
+                ("user", text()),
+                ("role", text()),
+                ("is_suspended", flag()),
+                ("joined_at", time()),
+                ("changed_at", time()),
+            ],
+        ),
+        (
+            "Exchange",
+            vec![
+                ("planned", number()),
+                ("key", text()),
+                ("at", time()),
+                ("outcome", text()),
+                ("provider_requests", json!({ "type": "array", "items": text() })),
+            ],
+        ),
         (
             "Refund",
             vec![

@@ -4,7 +4,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use sponsorhub_core::actor::Action;
 
 use super::{
-    campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments, workers,
+    campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments, team,
+    workers,
 };
 use crate::shared::Shared;
 
@@ -117,6 +118,14 @@ routes! {
     get "/api-keys", Some(Action::ManageKeys), "The brand's keys", None => 200 "ApiKeyList", keys::list;
     delete "/api-keys/{key}", Some(Action::ManageKeys), "Revoke a key", None => 200 "ApiKeyId",
         keys::revoke;
+    get "/team", Some(Action::ReadTeam), "Who is in the brand's team", None => 200 "UserList",
+        team::list;
+    put "/team/{user}", Some(Action::ManageTeam), "Change what somebody in the team may do",
+        Some("Place") => 200 "User", team::change;
+    get "/users", Some(Action::Operate), "Everybody who ever joined", None => 200 "UserList",
+        team::users;
+    put "/users/{user}", Some(Action::Operate), "Suspend a user, or let them in again",
+        Some("Suspension") => 200 "User", team::suspend;
     get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
         None => 200 "DisbursementList", disbursements::list;
     get "/campaigns/{campaign}/exchanges", Some(Action::Operate),

@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The browser of a buyer.
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
+/// Who operates the installation, by the identity provider's id.
+pub(crate) const OPERATOR: &str = "user_operator";
+
 /// In whose name something is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum As<'a> {
@@ -34,7 +37,7 @@ impl As<'_> {
         match self {
             Self::Brand => "marta".to_owned(),
             Self::Creator(name) => name.to_owned(),
-            Self::Admin => "operator".to_owned(),
+            Self::Admin => OPERATOR.to_owned(),
         }
     }
 

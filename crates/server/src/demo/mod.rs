@@ -31,7 +31,7 @@ use crate::outside::Outside;
 use crate::serve;
 use crate::telemetry::{LogFormat, start_logging};
 use crate::world::SystemChance;
-use driver::Driver;
+use driver::{Driver, OPERATOR};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -70,6 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         (&arguments.product, &arguments.sandbox, &arguments.data_dir)
     {
         let addresses = (product.trim_end_matches('/'), sandbox.trim_end_matches('/'));
+        name_operator(directory)?;
         let campaign = runtime.block_on(tell(tale, addresses, arguments.json))?;
         return report(tale, directory, campaign, arguments.json);
     }
@@ -93,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         writeln!(out, "  the API, described            {product}/api/openapi.json")?;
         writeln!(out, "  figures for operators         {product}/metrics")?;
         writeln!(out, "  the sandbox: sign in          {}/clerk/sign-in", addresses.1)?;
+        writeln!(out, "  (as marta the brand, ada a creator, {OPERATOR} the operator)")?;
         writeln!(out, "  the sandbox: the shop         {}/shop/", addresses.1)?;
         out.flush()?;
         drop(out);
@@ -100,6 +102,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         house.stop().await?;
         Ok(code)
     })
+}
+
+/// Names the story's operator to the server of that directory, which may be starting still.
+fn name_operator(directory: &Path) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        match crate::keys::tell_of_admin(directory, OPERATOR) {
+            Ok(true) => return Ok(()),
+            Ok(false) | Err(_) if tries < 600 => tries += 1,
+            Ok(false) => bail!("no server runs in {}", directory.display()),
+            Err(error) => return Err(error.context("naming the operator")),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// What is played.
@@ -300,6 +316,7 @@ fn config(directory: &Path, outside: Outside) -> Result<Config> {
         rollup_seconds: 1,
         fees: Fees::default(),
         outside,
+        operators: vec![OPERATOR.to_owned()],
         #[cfg(feature = "bench-yardsticks")]
         without_storage: false,
     })

@@ -29,6 +29,8 @@ mod verify_batch;
 
 mod webhooks;
 
+pub(crate) use verify::api_key_of;
+
 /// All routes. `GET /r/{name}` is answered in front of the router.
 pub(crate) fn routes(shared: Shared) -> Routes {
     let visits = shared.clone();

@@ -146,6 +146,16 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
 
 /// The key of a request, if it may report.
 pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Arc<ApiKey>, Problem> {
+    let key = api_key_of(shared, headers)?;
+    if key.scopes.iter().any(|scope| scope == CONVERSIONS_WRITE) {
+        return Ok(key);
+    }
+    let detail = format!("this key lacks the scope {CONVERSIONS_WRITE}");
+    Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).about("authorization"))
+}
+
+/// The key of a request, whatever it may do.
+pub(crate) fn api_key_of(shared: &Shared, headers: &HeaderMap) -> Result<Arc<ApiKey>, Problem> {
     let unauthorized = |code: &str, detail: &str| {
         Problem::new(StatusCode::UNAUTHORIZED, code, detail).about("authorization")
     };
@@ -170,12 +180,6 @@ pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Arc<A
     let key = found.filter(|key| key.is_valid(now)).ok_or_else(|| {
         unauthorized("api_key_unknown", "no such key, or it has expired or was revoked")
     })?;
-    if !key.scopes.iter().any(|scope| scope == CONVERSIONS_WRITE) {
-        let detail = format!("this key lacks the scope {CONVERSIONS_WRITE}");
-        return Err(
-            Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).about("authorization")
-        );
-    }
     shared.noted.key_use(key.id, now);
     Ok(key)
 }

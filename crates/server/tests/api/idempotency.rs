@@ -154,6 +154,12 @@ impl Trial {
         let key = self.expect(201, BRAND, ("POST", "/api-keys", "/api-keys"), &nothing).await;
         let path = format!("/api-keys/{}", text(&key["id"]));
         self.expect(200, BRAND, ("DELETE", "/api-keys/{key}", &path), &nothing).await;
+        let (_, team) = self.world.get(BRAND, "/team").await;
+        let user = text(&team["data"][0]["user"]);
+        let (place, standing) = (json!({ "role": "owner" }), json!({ "is_suspended": false }));
+        let (team, users) = (format!("/team/{user}"), format!("/users/{user}"));
+        self.expect(200, BRAND, ("PUT", "/team/{user}", &team), &place).await;
+        self.expect(200, ADMIN, ("PUT", "/users/{user}", &users), &standing).await;
     }
 }
 

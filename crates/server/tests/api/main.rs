@@ -4,6 +4,7 @@
 #[path = "../../../sandbox/judges/install.rs"]
 mod install;
 
+mod team;
 mod world;
 
 mod access;
@@ -17,6 +18,7 @@ mod idempotency;
 mod input;
 
 mod judged;
+mod matrix;
 
 mod orders;
 

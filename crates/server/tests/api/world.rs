@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) sandbox: Running,
     pub(crate) address: String,
     pub(crate) client: Client,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Drop for World {
@@ -68,7 +68,15 @@ impl World {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let address = address.expect("it says where");
         let client = Client::builder().build().expect("a client");
-        Arc::new(Self { child, sandbox, address, client, _directory: directory })
+        for user in [ADMIN.0, OTHER_ADMIN.0] {
+            keys(directory.path(), &["add-admin", user]);
+        }
+        Arc::new(Self { child, sandbox, address, client, directory })
+    }
+
+    /// Runs `sponsorhub keys` beside this server.
+    pub(crate) fn keys(&self, arguments: &[&str]) -> (bool, String) {
+        keys(self.directory.path(), arguments)
     }
 
     pub(crate) fn token(&self, user: &str, role: &str) -> String {
@@ -152,7 +160,7 @@ impl World {
     pub(crate) async fn pass(&self, ms: i64) {
         let at = self.sandbox.sandbox.advance_ms(ms).expect("forward");
         for _ in 0..12_000 {
-            let (_, standing) = self.get(("operator", "admin"), "/workers").await;
+            let (_, standing) = self.get(("user_operator", "admin"), "/workers").await;
             if standing["settled_at"].as_i64().is_some_and(|settled| settled >= at) {
                 return;
             }
@@ -160,6 +168,15 @@ impl World {
         }
         panic!("the workers do not come to rest");
     }
+}
+
+/// Runs `sponsorhub keys` beside the server; what it prints.
+fn keys(directory: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
+    command.arg("keys").args(arguments).arg("--data-dir").arg(directory.join("data"));
+    let output = command.output().expect("runs");
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&printed).into_owned())
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -173,14 +190,15 @@ pub(crate) fn code(body: &Value) -> &str {
 pub(crate) const ADA: (&str, &str) = ("ada", "creator");
 pub(crate) const BRAND: (&str, &str) = ("marta", "brand");
 pub(crate) const RIVAL: (&str, &str) = ("rival", "brand");
-pub(crate) const ADMIN: (&str, &str) = ("operator", "admin");
-pub(crate) const OTHER_ADMIN: (&str, &str) = ("second", "admin");
+pub(crate) const ADMIN: (&str, &str) = ("user_operator", "admin");
+pub(crate) const OTHER_ADMIN: (&str, &str) = ("user_second", "admin");
 
 pub(crate) fn filled(path: &str) -> String {
     let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
     let path = path.replace("{enrollment}", "enr_00000000000000000000000000");
     path.replace("{key}", "key_00000000000000000000000000")
         .replace("{conversion}", "7")
+        .replace("{user}", "user_nobody")
         .replace("{payout}", "7")
         .replace("{refund}", "7")
 }

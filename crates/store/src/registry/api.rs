@@ -1,16 +1,38 @@
 //! Who uses the API, and what was asked of it under which idempotency key.
 
-/// Whom a user of the identity provider is here.
+/// Whom a user of the identity provider is here, and what they may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The identity provider's id.
     pub subject: String,
-    /// `brand` or `creator`.
+    /// `viewer`, `member`, `owner`, `creator` or `admin`.
     pub role: String,
-    /// The bytes of the brand's or creator's id.
-    pub party: [u8; 16],
-    /// When it joined, milliseconds.
+    /// The bytes of the brand's or creator's id; none for operators.
+    pub party: Option<[u8; 16]>,
+    /// The identity provider's organisation through which they are in a brand's team.
+    pub organisation: Option<String>,
+    /// When they joined, milliseconds.
     pub created_at: i64,
+    /// When that was changed last, milliseconds.
+    pub changed_at: i64,
+    /// From when on nothing is allowed, milliseconds.
+    pub suspended_at: Option<i64>,
+}
+
+/// What changes of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserChange {
+    /// Whose.
+    pub subject: String,
+    /// The role from now on, on the same side.
+    pub role: String,
+    /// From when on nothing is allowed; none lets them in again.
+    pub suspended_at: Option<i64>,
+    /// When, milliseconds. What is older than the last change is passed over.
+    pub at: i64,
+    /// Whether a brand must keep somebody who may do everything. Not where it is no choice, as when
+    /// the identity provider has deleted somebody.
+    pub keeps_an_owner: bool,
 }
 
 /// A request that changes something.
@@ -35,6 +57,8 @@ pub struct ApiRequest {
 pub enum ApiChange {
     /// Somebody joins.
     KeepUser(User),
+    /// What a user may do changes.
+    ChangeUser(UserChange),
     /// A request begins; its answer is none.
     BeginRequest(ApiRequest),
     /// A request is answered.
@@ -56,7 +80,10 @@ impl ApiChange {
     /// Memory that its texts take.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::KeepUser(user) => user.subject.len(),
+            Self::KeepUser(user) => {
+                user.subject.len() + user.organisation.as_ref().map_or(0, String::len)
+            }
+            Self::ChangeUser(change) => change.subject.len(),
             Self::BeginRequest(request) => request.subject.len() + request.key.len(),
             Self::EndRequest { subject, key, body, .. } => subject.len() + key.len() + body.len(),
         }

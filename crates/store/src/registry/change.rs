@@ -299,6 +299,12 @@ rules! {
     EventWaits = "event_waits",
     /// The user, or the brand or creator, is known already.
     UserUnique = "user_unique",
+    /// No such user.
+    UserKnown = "user_known",
+    /// Somebody does not change sides.
+    UserSide = "user_side",
+    /// A brand keeps somebody who may do everything.
+    OwnerRemains = "owner_remains",
     /// Something was asked under this idempotency key before.
     RequestUnique = "request_unique",
     /// No such request, or it is answered.

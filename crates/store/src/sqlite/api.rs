@@ -3,22 +3,13 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::registry::Stop;
-use crate::registry::{ApiChange, ApiRequest, Rule, User};
+use crate::registry::{ApiChange, ApiRequest, Rule, User, UserChange};
 
 /// Does a change in the transaction that is open.
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
     match change {
-        ApiChange::KeepUser(user) => {
-            let known = "SELECT 1 FROM users WHERE subject = ?1 OR party = ?2";
-            let mut known = connection.prepare_cached(known)?;
-            if known.exists(params![user.subject, user.party])? {
-                return Err(Rule::UserUnique.into());
-            }
-            let sql = "INSERT INTO users (subject, role, party, created_at_ms)
-                       VALUES (?1, ?2, ?3, ?4)";
-            let User { subject, role, party, created_at } = user;
-            connection.prepare_cached(sql)?.execute(params![subject, role, party, created_at])?;
-        }
+        ApiChange::KeepUser(user) => keep_user(connection, user)?,
+        ApiChange::ChangeUser(change) => change_user(connection, change)?,
         ApiChange::BeginRequest(request) => {
             let known = "SELECT 1 FROM api_requests WHERE subject = ?1 AND key = ?2";
             let mut known = connection.prepare_cached(known)?;
@@ -48,17 +39,100 @@ pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn user(connection: &Connection, subject: &str) -> rusqlite::Result<Option<User>> {
-    let sql = "SELECT subject, role, party, created_at_ms FROM users WHERE subject = ?1";
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(User {
-            subject: row.get(0)?,
-            role: row.get(1)?,
-            party: row.get(2)?,
-            created_at: row.get(3)?,
-        })
+fn keep_user(connection: &Connection, user: &User) -> Result<(), Stop> {
+    let User { subject, role, party, organisation, created_at, changed_at, suspended_at } = user;
+    // A creator is one person; a brand is a team.
+    let known = "SELECT 1 FROM users WHERE subject = ?1
+                 OR (party = ?2 AND (role = 'creator' OR ?3 = 'creator'))";
+    if connection.prepare_cached(known)?.exists(params![subject, party, role])? {
+        return Err(Rule::UserUnique.into());
+    }
+    let sql = "INSERT INTO users (subject, role, party, organisation, created_at_ms,
+                   changed_at_ms, suspended_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    connection.prepare_cached(sql)?.execute(params![
+        subject,
+        role,
+        party,
+        organisation,
+        created_at,
+        changed_at,
+        suspended_at
+    ])?;
+    Ok(())
+}
+
+fn change_user(connection: &Connection, change: &UserChange) -> Result<(), Stop> {
+    let UserChange { subject, role, suspended_at, at, keeps_an_owner } = change;
+    let Some(known) = user(connection, subject)? else { return Err(Rule::UserKnown.into()) };
+    let is_of_brand = |role: &str| matches!(role, "viewer" | "member" | "owner");
+    if known.role != *role && !(is_of_brand(&known.role) && is_of_brand(role)) {
+        return Err(Rule::UserSide.into());
+    }
+    if known.changed_at > *at {
+        return Ok(());
+    }
+    let is_leaving = role != "owner" || suspended_at.is_some();
+    if *keeps_an_owner && known.role == "owner" && known.suspended_at.is_none() && is_leaving {
+        let others = "SELECT 1 FROM users WHERE party = ?1 AND role = 'owner'
+                      AND suspended_at_ms IS NULL AND subject <> ?2";
+        if !connection.prepare_cached(others)?.exists(params![known.party, subject])? {
+            return Err(Rule::OwnerRemains.into());
+        }
+    }
+    let sql = "UPDATE users SET role = ?2, suspended_at_ms = ?3, changed_at_ms = ?4
+               WHERE subject = ?1";
+    connection.prepare_cached(sql)?.execute(params![subject, role, suspended_at, at])?;
+    Ok(())
+}
+
+/// Columns of a user, in the order in which [`read_user`] reads them.
+macro_rules! users {
+    ($from_where:literal) => {
+        concat!(
+            "SELECT subject, role, party, organisation, created_at_ms, changed_at_ms,
+                suspended_at_ms FROM users ",
+            $from_where
+        )
     };
-    connection.prepare_cached(sql)?.query_row([subject], read).optional()
+}
+
+fn read_user(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        subject: row.get(0)?,
+        role: row.get(1)?,
+        party: row.get(2)?,
+        organisation: row.get(3)?,
+        created_at: row.get(4)?,
+        changed_at: row.get(5)?,
+        suspended_at: row.get(6)?,
+    })
+}
+
+pub(super) fn user(connection: &Connection, subject: &str) -> rusqlite::Result<Option<User>> {
+    let sql = users!("WHERE subject = ?1");
+    connection.prepare_cached(sql)?.query_row([subject], read_user).optional()
+}
+
+pub(super) fn users_of(connection: &Connection, party: [u8; 16]) -> rusqlite::Result<Vec<User>> {
+    let sql = users!("WHERE party = ?1 ORDER BY subject");
+    connection.prepare_cached(sql)?.query_map([party], read_user)?.collect()
+}
+
+pub(super) fn users_after(
+    connection: &Connection,
+    (after, limit): (&str, i64),
+) -> rusqlite::Result<Vec<User>> {
+    let sql = users!("WHERE subject > ?1 ORDER BY subject LIMIT ?2");
+    connection.prepare_cached(sql)?.query_map(params![after, limit], read_user)?.collect()
+}
+
+pub(super) fn party_of_organisation(
+    connection: &Connection,
+    organisation: &str,
+) -> rusqlite::Result<Option<[u8; 16]>> {
+    let sql = "SELECT party FROM users WHERE organisation = ?1
+               AND role IN ('viewer', 'member', 'owner') LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([organisation], |row| row.get(0)).optional()
 }
 
 pub(super) fn request(

@@ -45,8 +45,9 @@ pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result
         ProviderChange::KeepExchange(exchange) => {
             let Exchange { campaign, planned, key, at, outcome, requests } = exchange;
             let sql = "INSERT INTO provider_exchanges
-                       (campaign_id, planned, key, at_ms, outcome, requests)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                       (campaign_id, no, planned, key, at_ms, outcome, requests)
+                       SELECT ?1, 1 + coalesce(max(no), 0), ?2, ?3, ?4, ?5, ?6
+                       FROM provider_exchanges WHERE campaign_id = ?1";
             let planned = signed(*planned);
             run(connection, sql, params![campaign.0, planned, key, at, outcome.name(), requests])?;
             Ok(())

@@ -163,6 +163,21 @@ impl RegistryReader for SqliteRegistryReader {
         api::user(&self.0, subject).map_err(fault)
     }
 
+    fn users_of(&mut self, party: [u8; 16]) -> Result<Vec<User>, StoreError> {
+        api::users_of(&self.0, party).map_err(fault)
+    }
+
+    fn users(&mut self, after: &str, limit: usize) -> Result<Vec<User>, StoreError> {
+        api::users_after(&self.0, (after, limited(limit))).map_err(fault)
+    }
+
+    fn party_of_organisation(
+        &mut self,
+        organisation: &str,
+    ) -> Result<Option<[u8; 16]>, StoreError> {
+        api::party_of_organisation(&self.0, organisation).map_err(fault)
+    }
+
     fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError> {
         api::request(&self.0, subject, key).map_err(fault)
     }

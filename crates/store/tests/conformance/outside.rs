@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sponsorhub_core::ids::CreatorId;
 use sponsorhub_store::registry::{
     ApiChange, ApiRequest, Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient,
-    User,
+    User, UserChange,
 };
 use sponsorhub_store::{Change, RegistryReader, Rule};
 
@@ -17,7 +17,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(11) {
+    match dice.below(12) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -42,13 +42,17 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             let exchange = Exchange { campaign, planned, key, at, outcome, requests };
             Change::Provider(ProviderChange::KeepExchange(exchange))
         }
-        8 => {
-            let role = if dice.below(2) == 0 { "brand" } else { "creator" };
-            let party = mixed("party", dice.first() + dice.below(4));
-            let (subject, role) = (dice.word(), role.to_owned());
-            Change::Api(ApiChange::KeepUser(User { subject, role, party, created_at: at }))
-        }
+        8 => Change::Api(ApiChange::KeepUser(user(dice, at))),
         9 => {
+            let role = ["viewer", "member", "owner", "creator"]
+                [usize::try_from(dice.below(4)).expect("few")];
+            let (subject, role) = (dice.word(), role.to_owned());
+            let suspended_at = Some(at).filter(|_| dice.below(2) == 0);
+            let keeps_an_owner = dice.below(2) == 0;
+            let change = UserChange { subject, role, suspended_at, at, keeps_an_owner };
+            Change::Api(ApiChange::ChangeUser(change))
+        }
+        10 => {
             let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
             Change::Api(ApiChange::BeginRequest(ApiRequest {
                 subject: dice.word(),
@@ -65,6 +69,17 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             Change::Api(ApiChange::EndRequest { subject, key, status, body, at })
         }
     }
+}
+
+fn user(dice: &mut Dice, at: i64) -> User {
+    let role = ["viewer", "member", "owner", "creator", "admin"]
+        [usize::try_from(dice.below(5)).expect("few")];
+    let party = mixed("party", dice.first() + dice.below(4));
+    let party = Some(party).filter(|_| role != "admin");
+    let organisation = Some(dice.word()).filter(|_| dice.below(2) == 0);
+    let (subject, role) = (dice.word(), role.to_owned());
+    let (created_at, changed_at, suspended_at) = (at, at, None);
+    User { subject, role, party, organisation, created_at, changed_at, suspended_at }
 }
 
 fn recipient(dice: &mut Dice, created_at: i64) -> Recipient {
@@ -158,10 +173,16 @@ impl Model {
     pub(crate) fn api(&mut self, change: &ApiChange) -> Result<(), Rule> {
         match change {
             ApiChange::KeepUser(new) => {
-                let same = |user: &User| user.subject == new.subject || user.party == new.party;
+                let is_creator = |user: &User| user.role == "creator";
+                let same = |user: &User| {
+                    let is_one_person = is_creator(user) || is_creator(new);
+                    user.subject == new.subject
+                        || (is_one_person && new.party.is_some() && user.party == new.party)
+                };
                 check(!self.users.iter().any(same), Rule::UserUnique)?;
                 self.users.push(new.clone());
             }
+            ApiChange::ChangeUser(change) => self.change_user(change)?,
             ApiChange::BeginRequest(request) => {
                 let place = (request.subject.clone(), request.key.clone());
                 check(!self.requests.contains_key(&place), Rule::RequestUnique)?;
@@ -175,6 +196,63 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    fn change_user(&mut self, change: &UserChange) -> Result<(), Rule> {
+        let known = self.users.iter().position(|user| user.subject == change.subject);
+        let known = known.ok_or(Rule::UserKnown)?;
+        let is_of_brand = |role: &str| !matches!(role, "creator" | "admin");
+        let user = &self.users[known];
+        let same_side =
+            user.role == change.role || (is_of_brand(&user.role) && is_of_brand(&change.role));
+        check(same_side, Rule::UserSide)?;
+        if user.changed_at > change.at {
+            return Ok(());
+        }
+        let owns = |user: &User| user.role == "owner" && user.suspended_at.is_none();
+        let after = User {
+            role: change.role.clone(),
+            suspended_at: change.suspended_at,
+            changed_at: change.at,
+            ..user.clone()
+        };
+        if change.keeps_an_owner && owns(user) && !owns(&after) {
+            let is_other = |one: &User| one.subject != user.subject && one.party == user.party;
+            check(self.users.iter().any(|one| is_other(one) && owns(one)), Rule::OwnerRemains)?;
+        }
+        self.users[known] = after;
+        Ok(())
+    }
+
+    fn compare_users(&self, reader: &mut dyn RegistryReader) {
+        for user in &self.users {
+            assert_eq!(reader.user(&user.subject).expect("reads").as_ref(), Some(user));
+            if let Some(party) = user.party {
+                let mut team: Vec<_> =
+                    self.users.iter().filter(|one| one.party == Some(party)).cloned().collect();
+                team.sort_by(|a, b| a.subject.cmp(&b.subject));
+                assert_eq!(reader.users_of(party).expect("reads"), team);
+            }
+            if let Some(organisation) = &user.organisation {
+                let found = reader.party_of_organisation(organisation).expect("reads");
+                let mut of = self.users.iter().filter(|one| {
+                    one.organisation.as_ref() == Some(organisation)
+                        && !matches!(one.role.as_str(), "creator" | "admin")
+                });
+                match found {
+                    None => assert_eq!(of.next(), None),
+                    found => assert!(of.any(|one| one.party == found), "{organisation}"),
+                }
+            }
+        }
+        assert_eq!(reader.user("nobody").expect("reads"), None);
+        let mut all = self.users.clone();
+        all.sort_by(|a, b| a.subject.cmp(&b.subject));
+        assert_eq!(reader.users("", usize::MAX).expect("reads"), all);
+        if let Some(first) = all.first() {
+            let rest = reader.users(&first.subject, 1).expect("reads");
+            assert_eq!(rest, all[1..all.len().min(2)]);
+        }
     }
 
     /// Everything that a reader can say of these, compared with the model.
@@ -207,10 +285,7 @@ impl Model {
             assert_eq!(after.as_slice(), &found[1..found.len().min(2)]);
         }
         assert_eq!(reader.event_cursor().expect("reads"), self.cursor);
-        for user in &self.users {
-            assert_eq!(reader.user(&user.subject).expect("reads").as_ref(), Some(user));
-        }
-        assert_eq!(reader.user("nobody").expect("reads"), None);
+        self.compare_users(reader);
         for ((subject, key), request) in &self.requests {
             let found = reader.api_request(subject, key).expect("reads");
             assert_eq!(found.as_ref(), Some(request));

@@ -11,6 +11,7 @@ mod links;
 mod migrations;
 mod sharding;
 mod source;
+mod threats;
 mod tree;
 mod words;
 
@@ -57,6 +58,7 @@ fn check(tree: &Tree, metadata: &Value) -> Vec<(&'static str, Report)> {
         ("migrations", migrations::numbered_and_paired(tree)),
         ("sharding by campaign", sharding::by_campaign(tree)),
         ("links", links::resolve(tree)),
+        ("threats and their tests", threats::proven(tree)),
         ("glossary", words::one_word_per_thing(tree)),
     ]
 }
@@ -93,6 +95,12 @@ mod tests {
             .filter(|(_, report)| !report.problems.is_empty())
             .map(|(name, _)| *name)
             .collect();
-        assert_eq!(bad, ["ARCHITECTURE.md names", "invariants cited by tests", "migrations"]);
+        let expected = [
+            "ARCHITECTURE.md names",
+            "invariants cited by tests",
+            "migrations",
+            "threats and their tests",
+        ];
+        assert_eq!(bad, expected);
     }
 }

@@ -212,6 +212,7 @@ fn book(draft: &mut Draft, payment: &Payment) -> Result<Booked, Refusal> {
             draft.fail_deposit(seq, "not_paid".to_owned())?;
             Ok(Booked::Failed(seq))
         }
+        DepositStatus::Confirmed if payment.is_failed => cases::late_failure(draft, seq, payment),
         DepositStatus::Confirmed => {
             let settles = !known.settled && payment.fee.is_some();
             settle(draft, seq, payment)?;

@@ -38,6 +38,8 @@ pub mod approvals;
 
 pub mod operators;
 
+pub mod people;
+
 pub mod workers;
 
 pub mod planted;

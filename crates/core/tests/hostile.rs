@@ -15,8 +15,8 @@ use sponsorhub_core::ledger::event::conversion::{
     ConversionAccepted, ConversionReversed, HoldPlaced, HoldReleased,
 };
 use sponsorhub_core::ledger::event::deposit::{
-    DepositConfirmed, DepositDisputeClosed, DepositDisputed, DepositExpected, DepositReversed,
-    DisputeOutcome, PlatformAdvanced, ReversalCause,
+    DepositConfirmed, DepositDisputeClosed, DepositDisputed, DepositExpected, DepositFailed,
+    DepositReversed, DisputeOutcome, PlatformAdvanced, ReversalCause,
 };
 use sponsorhub_core::ledger::event::enrollment::{
     BaseEarned, BaseReleased, DeliverableSubmitted, EnrollmentEnded,
@@ -338,6 +338,8 @@ fn deposits_are_of_the_campaigns_currency_and_mode_and_cases_of_their_deposit() 
     let deposit = world.deposits[0];
     let again = DepositConfirmed { deposit, payment: "pi".into() };
     assert!(is_reference(&forge(campaign, T, None, again)), "confirmed twice");
+    let failed = DepositFailed { deposit, reason: "late".into() };
+    assert!(is_reference(&forge(campaign, T, None, failed)), "confirmed money does not fail");
     let reversed = |amount| {
         let (cause, dispute_fee) = (ReversalCause::Refund, Minor(0));
         DepositReversed { amount: Minor(amount), case: "k9".into(), cause, deposit, dispute_fee }

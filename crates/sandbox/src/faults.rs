@@ -81,6 +81,7 @@ impl TryFrom<Written> for FaultLine {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { method, path, fault, ms, effect, times, permille } = written;
+        crate::faults::check(times, permille)?;
         let fault = match (fault.as_str(), ms, effect) {
             ("cut_before", None, None) => Fault::CutBefore,
             ("cut_after", None, None) => Fault::CutAfter,
@@ -100,6 +101,14 @@ impl TryFrom<Written> for FaultLine {
         };
         Ok(Self { method, path, fault, times, permille })
     }
+}
+
+/// How often, and in how many of a thousand cases.
+pub(crate) fn check(times: u32, permille: u32) -> Result<(), String> {
+    if times > 0 && (1..=1_000).contains(&permille) {
+        return Ok(());
+    }
+    Err("times is more than 0, permille 1 to 1000".to_owned())
 }
 
 pub(crate) fn once() -> u32 {
@@ -184,6 +193,9 @@ mod tests {
             r#"{"path":"/","fault":"hang_before"}"#,
             r#"{"path":"/","fault":"cut_after","ms":1}"#,
             r#"{"path":"/","fault":"cut_after","tims":3}"#,
+            r#"{"path":"/","fault":"cut_after","times":0}"#,
+            r#"{"path":"/","fault":"cut_after","permille":0}"#,
+            r#"{"path":"/","fault":"cut_after","permille":1001}"#,
         ] {
             assert!(serde_json::from_str::<FaultLine>(text).is_err(), "{text}");
         }

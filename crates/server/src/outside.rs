@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use sponsorhub_app::ports::Clock;
 use sponsorhub_core::attribution::keys::Mode;
-use sponsorhub_providers::clerk::{Clerk, ClerkConfig};
+use sponsorhub_providers::clerk::{Clerk, ClerkConfig, webhook};
 use sponsorhub_providers::http::{TimeLimits, client};
 use sponsorhub_providers::secret::Secret;
 use sponsorhub_providers::stripe::webhook::Webhooks;
@@ -52,6 +52,14 @@ pub(crate) struct OutsideArguments {
         value_name = "ORIGIN"
     )]
     clerk_authorized_parties: Vec<String>,
+    #[arg(
+        long,
+        env = "SPONSORHUB_CLERK_WEBHOOK_SECRET",
+        hide = true,
+        value_delimiter = ',',
+        value_parser = secret
+    )]
+    clerk_webhook_secret: Vec<Secret>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what clap asks of a parser")]
@@ -70,6 +78,7 @@ pub(crate) struct OutsideFile {
     clerk_issuer: Option<String>,
     clerk_jwks_url: Option<String>,
     clerk_authorized_parties: Vec<String>,
+    clerk_webhook_secret: Vec<String>,
 }
 
 /// What is known of those outside.
@@ -82,6 +91,7 @@ pub(crate) struct Outside {
     pub(crate) clerk_issuer: Option<String>,
     pub(crate) clerk_jwks_url: Option<String>,
     pub(crate) clerk_authorized_parties: Vec<String>,
+    pub(crate) clerk_webhook_secrets: Vec<Secret>,
 }
 
 impl Outside {
@@ -104,6 +114,7 @@ impl Outside {
                 arguments.stripe_connect_webhook_secret,
                 file.stripe_connect_webhook_secret,
             ),
+            clerk_webhook_secrets: many(arguments.clerk_webhook_secret, file.clerk_webhook_secret),
             clerk_issuer: arguments.clerk_issuer.or(file.clerk_issuer),
             clerk_jwks_url: arguments.clerk_jwks_url.or(file.clerk_jwks_url),
             clerk_authorized_parties: if parties.is_empty() {
@@ -147,6 +158,8 @@ pub(crate) struct Clients {
     pub(crate) webhooks: Webhooks,
     /// Of creators' accounts.
     pub(crate) connect_webhooks: Webhooks,
+    /// Of the identity provider.
+    pub(crate) identity_webhooks: webhook::Webhooks,
 }
 
 impl Clients {
@@ -178,6 +191,7 @@ impl Clients {
             provider: Arc::new(Stripe::new(stripe, http.clone(), Arc::new(SystemChance), clock)),
             identity: Arc::new(Clerk::new(clerk, http)),
             webhooks: Webhooks::try_new(&outside.stripe_webhook_secrets, mode)?,
+            identity_webhooks: webhook::Webhooks::try_new(&outside.clerk_webhook_secrets)?,
             connect_webhooks: Webhooks::try_new(&outside.stripe_connect_webhook_secrets, mode)?,
         })
     }

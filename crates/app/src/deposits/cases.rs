@@ -12,6 +12,7 @@ use sponsorhub_core::ledger::records::{Case, RefundState};
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 
+use super::Booked;
 use crate::ports::payment::{DisputeProgress, DisputeSeen, Payment, RefundProgress, RefundSeen};
 use crate::workers::refund_reference;
 
@@ -51,6 +52,28 @@ pub(super) fn book(draft: &mut Draft, deposit: Seq, payment: &Payment) -> Result
         }
     }
     Ok(draft.campaign().head() > before)
+}
+
+/// The provider took back what it had called paid. Final at once (design §3).
+pub(super) fn late_failure(
+    draft: &mut Draft,
+    deposit: Seq,
+    payment: &Payment,
+) -> Result<Booked, Refusal> {
+    let name = format!("failed:{}", payment.payment.as_ref().unwrap_or(&payment.session));
+    let amount = rest(draft, deposit);
+    if known(draft, deposit, &name).is_some() || !amount.is_positive() {
+        return Ok(Booked::Nothing);
+    }
+    tracing::warn!(deposit, %amount, "a payment failed after it had been paid");
+    let left = MoneyLeft {
+        case: name,
+        amount,
+        cause: ReversalCause::LateFailure,
+        dispute_fee: Minor::ZERO,
+    };
+    draft.reverse_deposit(deposit, left)?;
+    Ok(Booked::Funds(deposit))
 }
 
 /// What took, or may take, money of a deposit.
@@ -96,6 +119,14 @@ pub(super) fn contradiction(draft: &Draft, deposit: Seq, payment: &Payment) -> O
         if is_paid || is_gone(draft, deposit, &seen.id) {
             return Some(format!("refund {} failed after it had succeeded", seen.id));
         }
+    }
+    let has_failed = draft
+        .campaign()
+        .deposits()
+        .get(&deposit)
+        .is_some_and(|known| known.cases.iter().any(|case| case.key.starts_with("failed:")));
+    if has_failed && payment.is_paid {
+        return Some("the payment is paid again after it had failed".to_owned());
     }
     for seen in &payment.disputes {
         let Some(case) = known(draft, deposit, &seen.id).filter(|case| !case.open) else {

@@ -259,7 +259,7 @@ impl Workers {
         self.with(|memory| memory.missing_since.remove(&(id, open.payout)));
         let was_in_doubt = matches!(open.state, Attempted | Unknown);
         let outcome = self.provider.transfer(&order).await;
-        self.keep((id, open.payout), &order.key, &outcome, now)?;
+        self.keep((id, open.payout), &order.key, &outcome, now);
         match outcome {
             Outcome::Done { id: transfer, amount, .. } => {
                 self.arrived(open, (transfer, amount), now)

@@ -267,14 +267,9 @@ impl Workers {
         Ok(charge)
     }
 
-    /// Keeps the provider's ids of a sending before anything is concluded from its outcome.
-    fn keep(
-        &self,
-        (campaign, planned): (CampaignId, Seq),
-        key: &str,
-        outcome: &Outcome,
-        at: i64,
-    ) -> Result<(), MoneyError> {
+    /// Keeps the provider's ids of a sending. That they cannot be kept does not hold up what the outcome
+    /// says of the money.
+    fn keep(&self, (campaign, planned): (CampaignId, Seq), key: &str, outcome: &Outcome, at: i64) {
         let (key, requests) = (key.to_owned(), outcome.request().unwrap_or_default().to_owned());
         let outcome = match outcome {
             Outcome::Done { .. } => Exchanged::Done,
@@ -282,8 +277,10 @@ impl Workers {
             Outcome::Unknown { .. } => Exchanged::Unknown,
         };
         let exchange = Exchange { campaign, planned, key, at, outcome, requests };
-        self.desk.record(Change::Provider(ProviderChange::KeepExchange(exchange)), None)?;
-        Ok(())
+        let keep = Change::Provider(ProviderChange::KeepExchange(exchange));
+        if let Err(error) = self.desk.record(keep, None) {
+            tracing::warn!(%error, %campaign, planned, "a sending could not be kept");
+        }
     }
 
     /// For how long look-ups have not found this, milliseconds of steady time; 0 at the first.

@@ -107,7 +107,7 @@ impl Workers {
             reference,
         };
         let outcome = self.provider.refund(&order).await;
-        self.keep((id, seq), &order.key, &outcome, now)?;
+        self.keep((id, seq), &order.key, &outcome, now);
         Ok(match outcome {
             // Taken is not the same as back: the provider may wait for money, or fail later.
             Outcome::Done { amount, .. } if amount == refund.amount => {

@@ -201,12 +201,31 @@ fn a_payment_that_succeeds_after_it_had_failed_funds_the_campaign() {
     assert_eq!(scene.look(Campaign::state), State::Funded);
     let funds = scene.look(|campaign| campaign.balance(Account::CampaignFunds));
     assert_eq!(funds, BUDGET + Minor(1_100));
-    // What the provider says of the failure once more changes nothing.
+}
+
+/// Design §3: late failures are final at once.
+#[test]
+fn a_payment_that_fails_after_it_was_paid_takes_its_money_out_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    scene.create();
+    let opened = scene.deposit("d");
+    scene.pay(Scene::paid(&opened));
     let session = opened.checkout.session.clone();
+    assert_eq!(scene.observe(&session), Booked::Funds(opened.deposit));
+    assert_eq!(scene.look(Campaign::state), State::Funded);
     let failed = Payment { is_paid: false, is_failed: true, fee: None, ..Scene::paid(&opened) };
     scene.provider.with(|world| world.payments.insert(session.clone(), failed));
-    assert_eq!(scene.observe(&session), Booked::Nothing);
-    assert_eq!(scene.look(Campaign::state), State::Funded);
+    assert_eq!(scene.observe(&session), Booked::Funds(opened.deposit));
+    assert_eq!(scene.look(Campaign::state), State::Draft, "it cannot go live on it");
+    let (reversed, frozen) =
+        scene.look(|campaign| (campaign.deposits()[&opened.deposit].reversed, campaign.frozen()));
+    assert_eq!((reversed, frozen), (opened.total, 0));
+    assert_eq!(scene.observe(&session), Booked::Nothing, "said again");
+    // Nothing in the ledger can say that it is paid after all: a person must look.
+    scene.pay(Scene::paid(&opened));
+    assert!(matches!(scene.observe(&session), Booked::Review(_)));
+    assert_eq!(scene.look(Campaign::state), State::Draft);
 }
 
 #[test]

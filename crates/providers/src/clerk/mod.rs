@@ -6,6 +6,7 @@
 
 mod jwks;
 mod token;
+pub mod webhook;
 
 use std::fmt;
 

@@ -67,6 +67,7 @@ impl TryFrom<Written> for MishapLine {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { event, fault, ms, behind, times, permille } = written;
+        crate::faults::check(times, permille)?;
         let fault = match (fault.as_str(), ms, behind) {
             ("late", Some(ms), None) if ms > 0 => Mishap::Late { ms },
             ("doubled", None, None) => Mishap::Doubled,
@@ -144,6 +145,7 @@ mod tests {
             r#"{"fault":"lost","ms":1}"#,
             r#"{"fault":"reordered","behind":0}"#,
             r#"{"fault":"doubled","evnt":"charge."}"#,
+            r#"{"fault":"doubled","permille":1001}"#,
         ] {
             assert!(serde_json::from_str::<MishapLine>(text).is_err(), "{text}");
         }

@@ -147,7 +147,7 @@ async fn deliveries_go_wrong_as_the_script_says_and_the_list_of_events_does_not(
     world.charge(5_000).await;
     assert!(world.sandbox().quiet(SOON).await, "what waits for the clock disturbs no quiet");
     let got = types(&listener)[natural.len()..].to_vec();
-    let mut expected = vec![third.clone(), third.clone(), second.clone()];
+    let mut expected = vec![third.clone(), second.clone(), third.clone()];
     expected.extend_from_slice(&natural[3..natural.len() - 1]);
     assert_eq!(got, expected);
     world.sandbox().advance_ms(59_999).expect("forward");

@@ -48,6 +48,7 @@ fn router(shared: Shared) -> Router {
         .route("/v/batch", post(verify_batch::report))
         .route("/webhooks/stripe", post(webhooks::account))
         .route("/webhooks/stripe/connect", post(webhooks::connect))
+        .route("/webhooks/clerk", post(webhooks::identity))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -1,4 +1,5 @@
-//! `POST /webhooks/stripe` and `/webhooks/stripe/connect`: what the payment provider tells.
+//! `POST /webhooks/stripe` and `/webhooks/stripe/connect`: what the payment provider tells; and
+//! `/webhooks/clerk`: what the identity provider tells of users.
 //!
 //! The signature is checked over the body as it came; the event is durable before it is acknowledged
 //! and dealt with afterwards, by the workers.
@@ -6,7 +7,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use sponsorhub_app::inbox;
+use sponsorhub_app::{inbox, people};
+use sponsorhub_providers::clerk::webhook::Headers;
 use sponsorhub_providers::stripe::webhook::{HEADER, WebhookError, Webhooks};
 use sponsorhub_store::registry::Endpoint;
 
@@ -68,6 +70,42 @@ async fn take(
         }
         Err(error) => {
             tracing::error!(%error, event = event.id, "a webhook could not be kept");
+            Err(Problem::busy())
+        }
+    }
+}
+
+/// About users and their places in organisations. What it asks for is done before it is acknowledged;
+/// told again, it changes nothing.
+pub(super) async fn identity(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    if !shared.clients.identity_webhooks.is_set() {
+        let detail = "set SPONSORHUB_CLERK_WEBHOOK_SECRET to hear the identity provider";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_configured", detail));
+    }
+    let limit = Limit { bytes: BODY_BYTES_MAX, seconds: shared.limits.body.seconds };
+    let body = shared.bodies.of_anybody(body, limit).await?;
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let signed = Headers {
+        id: text("svix-id"),
+        timestamp: text("svix-timestamp"),
+        signature: text("svix-signature"),
+    };
+    let now = shared.clock.now();
+    let told = shared.clients.identity_webhooks.verify(signed, &body, now).map_err(|error| {
+        tracing::warn!(%error, "a webhook of the identity provider was refused");
+        Problem::new(StatusCode::BAD_REQUEST, "webhook", error.to_string()).about("svix-signature")
+    })?;
+    match tokio::task::block_in_place(|| people::heed(&shared.desk, &told, now)) {
+        Ok(heeded) => {
+            tracing::info!(?heeded, "the identity provider told something of a user");
+            Ok(StatusCode::OK)
+        }
+        Err(error) => {
+            tracing::error!(%error, "what the identity provider told could not be done");
             Err(Problem::busy())
         }
     }

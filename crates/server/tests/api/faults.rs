@@ -192,6 +192,8 @@ async fn exchanges(world: &Arc<World>, campaign: &str) {
             assert!(text(request).starts_with("req_"), "{one}");
         }
     }
+    let sent = |one: &Value| one["provider_requests"].as_array().map_or(0, Vec::len);
+    assert!(all.iter().any(|one| sent(one) > 1), "of what was repeated every exchange is named");
     let done = all.iter().filter(|one| one["outcome"] == "done").count();
     assert!(done > 0 && done < all.len(), "{done} of {}", all.len());
     let (status, _) = world.get(BRAND, &format!("/campaigns/{campaign}/exchanges")).await;

@@ -8,6 +8,7 @@ mod team;
 mod world;
 
 mod access;
+mod clerk;
 
 mod deposits;
 

@@ -19,6 +19,11 @@ pub(crate) async fn with_refund(world: &World) -> (String, u64) {
     world.pass(10_000).await;
     let refund = refunds(world, &campaign).await;
     assert_eq!(refund["state"], "planned", "{refund}");
+    let (_, kept) = world.get(ADMIN, &format!("/campaigns/{campaign}/exchanges")).await;
+    let sending = &kept["data"][0];
+    assert_eq!(text(&sending["key"]), format!("refund:{campaign}:{}", refund["refund"]));
+    assert_eq!((&sending["planned"], &sending["outcome"]), (&refund["refund"], &json!("unknown")));
+    assert!(text(&sending["provider_requests"][0]).starts_with("req_"), "{sending}");
     (campaign, refund["refund"].as_u64().expect("a name"))
 }
 

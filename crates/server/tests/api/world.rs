@@ -10,6 +10,9 @@ use sponsorhub_sandbox::{Method as PayBy, Options, Outcome, Running, Sandbox, To
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
+/// What the identity provider's webhooks are signed with.
+pub(crate) const CLERK_SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+
 /// A server and its sandbox.
 pub(crate) struct World {
     child: Child,
@@ -59,6 +62,7 @@ impl World {
             ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_account"),
             ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
             ("SPONSORHUB_CLERK_ISSUER", base),
+            ("SPONSORHUB_CLERK_WEBHOOK_SECRET", CLERK_SECRET),
         ]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
@@ -72,6 +76,31 @@ impl World {
             keys(directory.path(), &["add-admin", user]);
         }
         Arc::new(Self { child, sandbox, address, client, directory })
+    }
+
+    /// Where its data lie.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Ends the server as an operator does.
+    pub(crate) async fn end(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("runs").success());
+        for _ in 0..500 {
+            if self.client.get(&self.address).send().await.is_err() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        // Whoever closes the database last moves its log into it: this is the last one now.
+        for _ in 0..500 {
+            if self.keys(&["admins"]).0 && !self.data().join("sponsorhub.db-wal").exists() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("the server does not end");
     }
 
     /// Runs `sponsorhub keys` beside this server.

@@ -177,3 +177,38 @@ fn inv_9_no_row_says_live_without_the_money() {
     is_refused("UPDATE campaign_heads SET launch_confirmed_minor = NULL");
     is_refused("UPDATE campaign_heads SET launch_budget_minor = NULL");
 }
+
+/// Side tables that say what happened are appended to as well, and nobody becomes somebody else.
+#[test]
+fn sendings_and_users_are_not_rewritten() {
+    let (_directory, connection) = filled();
+    let rows =
+        "INSERT INTO provider_exchanges VALUES (zeroblob(16), 1, 7, 'k', 1, 'done', 'req_1');
+                INSERT INTO users VALUES ('user_a', 'admin', NULL, NULL, 1, 1, NULL);
+                INSERT INTO users VALUES ('user_c', 'creator', zeroblob(16), NULL, 1, 1, NULL);
+                INSERT INTO users VALUES ('user_o', 'owner', randomblob(16), NULL, 1, 1, NULL);";
+    connection.execute_batch(rows).expect("as they are written");
+    for attack in [
+        "UPDATE provider_exchanges SET outcome = 'refused'",
+        "DELETE FROM provider_exchanges",
+        "INSERT OR REPLACE INTO provider_exchanges VALUES (zeroblob(16), 1, 7, 'k', 1, 'refused', '')",
+        "INSERT INTO provider_exchanges VALUES (zeroblob(16), 2, 7, 'k', 1, 'perhaps', '')",
+        "INSERT INTO provider_exchanges VALUES (zeroblob(16), 0, 7, 'k', 1, 'done', '')",
+        "DELETE FROM users",
+        "UPDATE users SET subject = 'user_b' WHERE subject = 'user_a'",
+        "UPDATE users SET party = randomblob(16) WHERE subject = 'user_o'",
+        "UPDATE users SET role = 'admin', party = NULL WHERE subject = 'user_o'",
+        "UPDATE users SET role = 'owner' WHERE subject = 'user_c'",
+        "UPDATE users SET role = 'emperor' WHERE subject = 'user_o'",
+        "UPDATE users SET changed_at_ms = 0 WHERE subject = 'user_o'",
+        "INSERT OR REPLACE INTO users VALUES ('user_o', 'viewer', zeroblob(16), NULL, 1, 1, NULL)",
+        "INSERT INTO users VALUES ('user_d', 'creator', zeroblob(16), NULL, 1, 1, NULL)",
+        "INSERT INTO users VALUES ('user_d', 'admin', zeroblob(16), NULL, 1, 1, NULL)",
+    ] {
+        let refused = connection.execute_batch(attack);
+        assert!(refused.is_err(), "{attack}");
+    }
+    connection
+        .execute_batch("UPDATE users SET role = 'member' WHERE subject = 'user_o'")
+        .expect("a place");
+}

@@ -1,0 +1,151 @@
+//! What the identity provider tells of users: somebody is gone, shut out, or has another place in an
+//! organisation.
+//!
+//! It only ever takes away. Who comes back, or rises, is let in by an owner or an operator: otherwise
+//! whoever rules the identity provider's organisation could undo what an operator decided.
+
+use sponsorhub_core::actor::Role;
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::ids::CreatorId;
+use sponsorhub_core::ledger::account::Account;
+use sponsorhub_store::registry::{ApiChange, User, UserChange};
+use sponsorhub_store::{Change, Rule};
+
+use crate::desk::{CommandError, Desk};
+
+/// What was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// About whom and what.
+    pub what: What,
+    /// When it happened, milliseconds.
+    pub at: i64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The user exists no more.
+    UserGone {
+        /// The identity provider's id.
+        user: String,
+    },
+    /// The user may not sign in any more.
+    UserShut {
+        /// The identity provider's id.
+        user: String,
+    },
+    /// Somebody has a place in an organisation.
+    Placed {
+        /// Who.
+        user: String,
+        /// In which.
+        organisation: String,
+        /// The identity provider's word for it, without a prefix.
+        role: Option<String>,
+    },
+    /// Somebody has left an organisation.
+    Left {
+        /// Who.
+        user: String,
+        /// Which.
+        organisation: String,
+    },
+    /// Nothing that matters here.
+    Other,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heeded {
+    /// Nothing had to change.
+    Nothing,
+    /// Somebody may do less from now on.
+    Less,
+    /// Somebody is gone; what was known of them beside their user's id is erased.
+    Erased,
+    /// Somebody is gone and is still owed money, so who they are stays until it is paid.
+    StillOwed,
+}
+
+/// Heeds what was told. Told again, or late, it changes nothing.
+///
+/// # Errors
+/// [`CommandError`]: tell it again.
+pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> {
+    let (user, organisation) = match &told.what {
+        What::UserGone { user } | What::UserShut { user } => (user, None),
+        What::Placed { user, organisation, .. } | What::Left { user, organisation } => {
+            (user, Some(organisation))
+        }
+        What::Other => return Ok(Heeded::Nothing),
+    };
+    let known = desk.registry(|registry| registry.user(user))?;
+    let Some(known) = known else { return Ok(Heeded::Nothing) };
+    // Of another organisation than the one of the brand nothing is to be heeded here.
+    if organisation.is_some_and(|of| known.organisation.as_ref() != Some(of)) {
+        return Ok(Heeded::Nothing);
+    }
+    let suspended = known.suspended_at.or(Some(told.at));
+    match &told.what {
+        What::Placed { role, .. } => {
+            let given = Role::in_organisation(role.as_deref());
+            let listed = Role::from_name(&known.role).unwrap_or(Role::Viewer);
+            if given >= listed {
+                return Ok(Heeded::Nothing);
+            }
+            change(desk, &known, (given.name(), known.suspended_at), told.at)
+        }
+        What::UserGone { .. } => {
+            // Whenever it is told: nobody of a deleted id comes back.
+            change(desk, &known, (&known.role, suspended), told.at.max(known.changed_at))?;
+            match known.party.filter(|_| known.role == Role::Creator.name()) {
+                Some(creator) => erase(desk, CreatorId(creator), now),
+                None => Ok(Heeded::Less),
+            }
+        }
+        _ => change(desk, &known, (&known.role, suspended), told.at),
+    }
+}
+
+fn change(
+    desk: &Desk,
+    known: &User,
+    (role, suspended_at): (&str, Option<i64>),
+    at: i64,
+) -> Result<Heeded, CommandError> {
+    let change = UserChange {
+        subject: known.subject.clone(),
+        role: role.to_owned(),
+        suspended_at,
+        at,
+        keeps_an_owner: false,
+    };
+    desk.record(Change::Api(ApiChange::ChangeUser(change)), None)?;
+    Ok(Heeded::Less)
+}
+
+/// Erases a creator's name and which enrollments are theirs, unless money is still to come: without
+/// that nobody could be paid.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
+    let enrollments = desk.registry(|registry| registry.enrollments_of(creator))?;
+    for (campaign, enrollment) in enrollments {
+        let is_owed = desk.look(campaign, |state| {
+            let is_over = matches!(state.state(), State::PaidOut | State::Cancelled);
+            let unclaimed = state.balance(Account::Unclaimed).is_positive()
+                && state
+                    .enrollments()
+                    .iter()
+                    .any(|one| one.id == enrollment && one.unclaimed_left.is_positive());
+            !is_over || unclaimed || state.in_flight().is_positive()
+        })?;
+        if is_owed {
+            return Ok(Heeded::StillOwed);
+        }
+    }
+    desk.record(Change::EraseCreator { creator, at: now }, Some(Rule::CreatorKnown))?;
+    Ok(Heeded::Erased)
+}

@@ -186,6 +186,7 @@ fn every_setting_of_serve_is_documented_and_there_is_no_other() {
     for secret in ["SECRET_KEY", "WEBHOOK_SECRET", "CONNECT_WEBHOOK_SECRET"] {
         known.insert(format!("SPONSORHUB_STRIPE_{secret}"));
     }
+    known.insert("SPONSORHUB_CLERK_WEBHOOK_SECRET".to_owned());
     // Every flag of its own, of which examples name those of other commands too.
     let listed: BTreeSet<String> =
         document.lines().filter(|line| line.starts_with('|')).flat_map(words).collect();

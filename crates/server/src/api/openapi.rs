@@ -33,6 +33,19 @@ fn parameters(route: &Route) -> Vec<Value> {
     all
 }
 
+/// With which statuses a request may be refused.
+fn refusals(route: &Route) -> Vec<u16> {
+    let mut all = vec![400, 401, 403, 503];
+    if route.path.contains('{') {
+        all.push(404);
+    }
+    if route.method != "get" {
+        // Too slow, in conflict with what is there, too large, another request under the same key.
+        all.extend([408, 409, 413, 422]);
+    }
+    all
+}
+
 fn operation(route: &Route) -> Value {
     let roles = route.action.map_or_else(
         || "everybody who is signed in".to_owned(),
@@ -41,10 +54,12 @@ fn operation(route: &Route) -> Value {
             roles.join(", ")
         },
     );
-    let problem = json!({
-        "description": "a problem; `code` is stable",
-        "content": content("Problem", "application/problem+json"),
-    });
+    let problem = || {
+        json!({
+            "description": "a problem; `code` is stable",
+            "content": content("Problem", "application/problem+json"),
+        })
+    };
     let done = json!({
         "description": "done",
         "content": content(route.answer, "application/json"),
@@ -53,8 +68,11 @@ fn operation(route: &Route) -> Value {
         "summary": route.about,
         "description": format!("Who may: {roles}."),
         "parameters": parameters(route),
-        "responses": { route.status.to_string(): done, "default": problem },
+        "responses": { route.status.to_string(): done },
     });
+    for status in refusals(route) {
+        operation["responses"][status.to_string()] = problem();
+    }
     if let Some(action) = route.action {
         operation["operationId"] = json!(format!("{}:{}", action.name(), route.path));
     }

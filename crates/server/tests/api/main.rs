@@ -3,7 +3,10 @@
 
 #[path = "../../../sandbox/judges/install.rs"]
 mod install;
+#[path = "../../../sandbox/judges/python.rs"]
+mod python;
 
+mod schema;
 mod team;
 mod world;
 

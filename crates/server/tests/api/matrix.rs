@@ -14,7 +14,7 @@ use sponsorhub_sandbox::{Order, Organisation, ShopSettings, Standing, TokenWante
 use crate::world::{ADMIN, DAY_MS, World, code, text};
 
 /// How a caller shows who they are.
-enum Shows {
+pub(crate) enum Shows {
     Nothing,
     /// User, role, and organisation with the role in it.
     Token(&'static str, &'static str, Option<(&'static str, &'static str)>),
@@ -45,13 +45,13 @@ static CALLERS: [(&str, Shows); 15] = [
     ("key_ledger", Key("ledger:read")),
 ];
 
-struct Play {
-    world: Arc<World>,
+pub(crate) struct Play {
+    pub(crate) world: Arc<World>,
     keys: Vec<(&'static str, String)>,
 }
 
 /// What the paths are about: campaign, enrollment, conversion, payout.
-struct Things {
+pub(crate) struct Things {
     name: &'static str,
     campaign: String,
     enrollment: String,
@@ -63,7 +63,7 @@ struct Things {
 }
 
 impl Things {
-    fn fill(&self, path: &str) -> String {
+    pub(crate) fn fill(&self, path: &str) -> String {
         let path = path.replace("{campaign}", &self.campaign).replace("{user}", self.user);
         let path = path.replace("{enrollment}", &self.enrollment).replace("{key}", &self.key);
         path.replace("{conversion}", &self.conversion)
@@ -73,7 +73,7 @@ impl Things {
 }
 
 impl Play {
-    fn bearer(&self, shows: &Shows) -> Option<String> {
+    pub(crate) fn bearer(&self, shows: &Shows) -> Option<String> {
         match shows {
             Nothing => None,
             Token(user, role, organisation) => {
@@ -173,11 +173,11 @@ impl Play {
     }
 }
 
-fn shows(name: &str) -> &'static Shows {
+pub(crate) fn shows(name: &str) -> &'static Shows {
     &CALLERS.iter().find(|(of, _)| *of == name).expect("a caller").1
 }
 
-async fn start() -> (Play, Vec<Things>) {
+pub(crate) async fn start() -> (Play, Vec<Things>) {
     let world = World::start().await;
     let mut play = Play { world, keys: Vec::new() };
     let put = ("put", "/me");

@@ -125,6 +125,8 @@ actions! {
     ReadStatements = "read_statements": Brand, Creator, Admin;
     /// Make and revoke one's API keys. An operator does it for a brand by `sponsorhub keys`.
     ManageKeys = "manage_keys": Brand;
+    /// Have events of one's own sent to an address.
+    ManageWebhooks = "manage_webhooks": Brand, Creator;
     /// See and steer the installation: workers, reviews, adjustments.
     Operate = "operate": Admin;
 }
@@ -146,12 +148,13 @@ mod tests {
             Role::Brand,
             "create_campaign open_deposit launch_campaign pause_campaign resume_campaign \
              complete_campaign cancel_campaign end_enrollment place_hold release_hold \
-             read_campaign read_ledger read_balances read_payouts read_statements manage_keys",
+             read_campaign read_ledger read_balances read_payouts read_statements manage_keys \
+             manage_webhooks",
         ),
         (
             Role::Creator,
             "enroll make_link make_code end_enrollment manage_recipient read_campaign \
-             read_own_earnings read_payouts read_statements",
+             read_own_earnings read_payouts read_statements manage_webhooks",
         ),
         (
             Role::Admin,

@@ -38,6 +38,8 @@ pub mod approvals;
 
 pub mod workers;
 
+pub mod webhooks;
+
 pub mod planted;
 
 pub mod audit;

@@ -9,21 +9,6 @@ use std::process::Command;
 
 use sponsorhub_sandbox::{ClockStart, Options, Sandbox};
 
-/// A folder with a Python of its own, `venv/bin/python`, that finds the client; or why there is none.
-fn python(scripts: &[&str]) -> Result<PathBuf, String> {
-    let files = [&["requirements.txt"], scripts].concat();
-    install::prepare("judges-python", "requirements.txt", &files, |to| {
-        install::run(
-            Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(to),
-        )
-        .map_err(|why| format!("no python3 with venv: {why}"))?;
-        let arguments = ["-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"];
-        install::run(Command::new(to.join("venv/bin/python")).args(arguments).current_dir(to))
-            .map(drop)
-            .map_err(|why| format!("pip install failed: {why}"))
-    })
-}
-
 /// Runs one judge against a sandbox of its own.
 async fn judge(program: PathBuf, script: PathBuf) {
     let options = Options { clock: ClockStart::Real, ..Options::default() };
@@ -46,7 +31,7 @@ async fn the_official_clients_find_nothing_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_in_python_finds_nothing_wrong() {
-    match python(&["judge.py"]) {
+    match install::python(&["judge.py"]) {
         Ok(folder) => judge(folder.join("venv/bin/python"), folder.join("judge.py")).await,
         Err(why) => install::not_run("the judge in Python of the sandbox", &why),
     }

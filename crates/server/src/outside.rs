@@ -6,6 +6,7 @@ use sponsorhub_app::ports::Clock;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_providers::clerk::{Clerk, ClerkConfig};
 use sponsorhub_providers::http::{TimeLimits, client};
+use sponsorhub_providers::outgoing::{Outgoing, Rule};
 use sponsorhub_providers::secret::Secret;
 use sponsorhub_providers::stripe::webhook::Webhooks;
 use sponsorhub_providers::stripe::{BASE_URL, Repeats, Stripe, StripeConfig};
@@ -52,6 +53,12 @@ pub(crate) struct OutsideArguments {
         value_name = "ORIGIN"
     )]
     clerk_authorized_parties: Vec<String>,
+    /// Ports at which webhooks may be received [default: 443, 8443].
+    #[arg(long, env = "SPONSORHUB_WEBHOOK_PORTS", value_delimiter = ',', value_name = "PORT")]
+    webhook_ports: Vec<u16>,
+    /// In a sandbox: webhooks also go to this machine, by plain http.
+    #[arg(long, env = "SPONSORHUB_WEBHOOK_LOOPBACK")]
+    webhook_loopback: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what clap asks of a parser")]
@@ -70,6 +77,8 @@ pub(crate) struct OutsideFile {
     clerk_issuer: Option<String>,
     clerk_jwks_url: Option<String>,
     clerk_authorized_parties: Vec<String>,
+    webhook_ports: Vec<u16>,
+    webhook_loopback: bool,
 }
 
 /// What is known of those outside.
@@ -82,6 +91,9 @@ pub(crate) struct Outside {
     pub(crate) clerk_issuer: Option<String>,
     pub(crate) clerk_jwks_url: Option<String>,
     pub(crate) clerk_authorized_parties: Vec<String>,
+    /// None said: the usual ones.
+    pub(crate) webhook_ports: Vec<u16>,
+    pub(crate) webhook_loopback: bool,
 }
 
 impl Outside {
@@ -111,6 +123,12 @@ impl Outside {
             } else {
                 parties
             },
+            webhook_ports: if arguments.webhook_ports.is_empty() {
+                file.webhook_ports
+            } else {
+                arguments.webhook_ports
+            },
+            webhook_loopback: arguments.webhook_loopback || file.webhook_loopback,
         }
     }
 
@@ -147,6 +165,21 @@ pub(crate) struct Clients {
     pub(crate) webhooks: Webhooks,
     /// Of creators' accounts.
     pub(crate) connect_webhooks: Webhooks,
+    /// Calls the endpoints of brands and creators.
+    pub(crate) outgoing: Arc<Outgoing>,
+}
+
+/// Whom webhooks may be sent to.
+fn outgoing(outside: &Outside, mode: Mode) -> Result<Outgoing> {
+    anyhow::ensure!(
+        !outside.webhook_loopback || mode == Mode::Sandbox,
+        "--webhook-loopback: this installation is for {mode}; only a sandbox sends to its own machine"
+    );
+    let mut rule = Rule { loopback: outside.webhook_loopback, ..Rule::default() };
+    if !outside.webhook_ports.is_empty() {
+        rule.ports.clone_from(&outside.webhook_ports);
+    }
+    Outgoing::new(rule).context("making a client for webhooks")
 }
 
 impl Clients {
@@ -179,6 +212,7 @@ impl Clients {
             identity: Arc::new(Clerk::new(clerk, http)),
             webhooks: Webhooks::try_new(&outside.stripe_webhook_secrets, mode)?,
             connect_webhooks: Webhooks::try_new(&outside.stripe_connect_webhook_secrets, mode)?,
+            outgoing: Arc::new(outgoing(outside, mode)?),
         })
     }
 }

@@ -15,6 +15,7 @@ mod oversight;
 mod payments;
 mod schemas;
 mod table;
+mod webhooks;
 mod workers;
 
 use axum::Router;

@@ -23,3 +23,5 @@ mod orders;
 mod oversight;
 
 mod parts;
+
+mod webhooks;

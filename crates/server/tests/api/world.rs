@@ -51,7 +51,7 @@ impl World {
         let base = sandbox.base_url.as_str();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
         command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
-        command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0"]);
+        command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0", "--webhook-loopback"]);
         command.arg("--data-dir").arg(directory.path().join("data"));
         command.envs([
             ("SPONSORHUB_STRIPE_BASE_URL", base),
@@ -183,6 +183,8 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{conversion}", "7")
         .replace("{payout}", "7")
         .replace("{refund}", "7")
+        .replace("{webhook}", "whk_00000000000000000000000000")
+        .replace("{delivery}", "7")
 }
 
 /// A line for the record of proofs.

@@ -12,7 +12,9 @@ use data_encoding::BASE64;
 use sponsorhub_core::attribution::key_set::{KeySet, MacKey};
 use sponsorhub_core::attribution::keys::KeyId;
 use sponsorhub_core::ids::{CampaignId, Seq, WebhookId};
-use sponsorhub_store::registry::{Disabled, Party, Webhook, WebhookChange};
+use sponsorhub_store::registry::{
+    Delivery, DeliveryState, Disabled, Party, Webhook, WebhookChange,
+};
 use sponsorhub_store::{Change, Rule, StoreError};
 
 use crate::desk::{CommandError, Desk};
@@ -20,6 +22,9 @@ use crate::ports::WebhookClient;
 
 /// Endpoints that a brand or creator may have.
 pub const ENDPOINTS_MAX: usize = 10;
+
+/// Tests of an endpoint that may wait at once.
+const TESTS_MAX: usize = 10;
 
 /// All types of events, as an endpoint may ask for them.
 pub const ALL: &str = "*";
@@ -41,6 +46,9 @@ pub enum WebhookError {
     /// There are as many as there may be.
     #[error("there are {ENDPOINTS_MAX} endpoints; remove one first")]
     Full,
+    /// Enough tests wait.
+    #[error("{TESTS_MAX} tests wait to be sent; look at them first")]
+    TestsWait,
     /// Nothing is sent to it.
     #[error("the endpoint is disabled; enable it first")]
     Disabled,
@@ -224,13 +232,20 @@ pub fn rotate(
     Ok(find(desk, owner, id)?)
 }
 
-/// Sends an event that means nothing, at `now`, milliseconds.
+/// Sends an event that means nothing, once, at `now`, milliseconds.
 ///
 /// # Errors
 /// [`WebhookError`].
 pub fn test(desk: &Desk, owner: Party, id: WebhookId, now: i64) -> Result<(), WebhookError> {
     if find(desk, owner, id)?.disabled.is_some() {
         return Err(WebhookError::Disabled);
+    }
+    let newest = desk.registry(|registry| registry.deliveries(id, None, TESTS_MAX))?;
+    let waits = |(_, delivery): &(u64, Delivery)| {
+        delivery.entry.is_none() && matches!(delivery.state, DeliveryState::Waiting(_))
+    };
+    if newest.len() == TESTS_MAX && newest.iter().all(waits) {
+        return Err(WebhookError::TestsWait);
     }
     let kind = events::TEST.to_owned();
     desk.record(Change::Webhook(WebhookChange::PlanTest { id, kind, at: now }), None)?;

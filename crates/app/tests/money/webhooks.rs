@@ -373,6 +373,15 @@ fn an_endpoint_with_nothing_but_failures_is_disabled_and_goes_on_where_it_stoppe
     let given_up = newest(&scene).iter().filter(|(_, d)| d.state == DeliveryState::GivenUp).count();
     let taken = post.endpoint.came().len() - before;
     assert_eq!(taken + given_up, HEARD.len(), "nothing is forgotten");
+    // A test is sent once, whatever comes of it, and not without end.
+    post.endpoint.answers([Heard::Status(500)]);
+    webhooks::test(&scene.desk, OWNER, HOOK, scene.now()).expect("planned");
+    post.run(HOOK);
+    assert_eq!(newest(&scene)[0].1.state, DeliveryState::GivenUp);
+    let mut tests = (0..11).map(|_| webhooks::test(&scene.desk, OWNER, HOOK, scene.now()));
+    assert!(tests.by_ref().take(10).all(|planned| planned.is_ok()));
+    assert!(matches!(tests.next(), Some(Err(WebhookError::TestsWait))));
+    post.run(HOOK);
     // Whoever says that it is gone for good is asked no more.
     post.endpoint.answers([Heard::Status(410)]);
     webhooks::test(&scene.desk, OWNER, HOOK, scene.now()).expect("planned");

@@ -48,6 +48,9 @@ fn fault(error: WebhookError) -> Problem {
         WebhookError::Full => {
             Problem::new(StatusCode::CONFLICT, "webhooks_full", error.to_string())
         }
+        WebhookError::TestsWait => {
+            Problem::new(StatusCode::CONFLICT, "webhook_tests_wait", error.to_string())
+        }
         WebhookError::Disabled => {
             Problem::new(StatusCode::CONFLICT, "webhook_disabled", error.to_string())
         }

@@ -158,6 +158,11 @@ async fn an_endpoint_is_its_owners_alone_and_its_log_tells_what_came_of_it() {
     let here = format!("/webhooks/{}", text(&made["id"]));
     let (_, theirs, _) = world.post(ADA, "/webhooks", &json!({ "url": url })).await;
     assert!(text(&theirs["secret"]).starts_with("whsec_"));
+    // One that takes connections and says nothing holds up neither this nor the money.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let there = format!("http://{}/", silent.local_addr().expect("bound"));
+    let (status, ..) = world.post(BRAND, "/webhooks", &json!({ "url": there })).await;
+    assert_eq!(status, StatusCode::CREATED);
     let terms = world.terms();
     world.paid(BRAND, &terms).await;
     receiver.until(1).await;

@@ -2,7 +2,7 @@
 //!
 //! It sends and looks at the status. It follows no redirect, takes no proxy from the environment, keeps
 //! no connection open, sends nothing twice, and reads little of an answer. Whom it may call is said in
-//! [`guard`].
+//! `guard`.
 
 mod guard;
 

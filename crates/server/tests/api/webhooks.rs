@@ -203,6 +203,37 @@ async fn an_endpoint_is_its_owners_alone_and_its_log_tells_what_came_of_it() {
     assert_eq!(receiver.came()[3].1, first.1, "the same message");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_goes_on_where_it_was() {
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut world = World::start_unheard(Options::default()).await;
+    world.join(BRAND).await;
+    let (receiver, url) = Receiver::start(&mut tasks).await;
+    let (_, made, _) = world.post(BRAND, "/webhooks", &json!({ "url": url })).await;
+    let log = format!("/webhooks/{}/deliveries", text(&made["id"]));
+    let give_up = async |world: &World| {
+        let cancel = format!("/campaigns/{}/cancel", world.campaign(BRAND).await);
+        let (status, body, _) = world.post(BRAND, &cancel, &json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    };
+    give_up(&world).await;
+    receiver.until(1).await;
+    until(&world, &log, |log| log["data"][0]["state"] == "delivered").await;
+    receiver.answer(Status::BAD_GATEWAY);
+    give_up(&world).await;
+    until(&world, &log, |log| log["data"][0]["last_answer"] == "502").await;
+    Arc::get_mut(&mut world).expect("nobody else has it").restart();
+    receiver.answer(Status::OK);
+    give_up(&world).await;
+    receiver.until(3).await;
+    world.sandbox.sandbox.advance_ms(5_000).expect("forward");
+    receiver.until(4).await;
+    until(&world, &log, |log| log["data"][1]["state"] == "delivered").await;
+    let ids: Vec<_> = receiver.came().iter().map(|one| one.0["webhook-id"].clone()).collect();
+    assert_eq!(ids.len(), 4, "nothing that was taken comes again");
+    assert!(ids[1] == ids[3] && ids[0] != ids[1] && ids[2] != ids[1], "{ids:?}");
+}
+
 /// Asks for a log until it is as it should be.
 async fn until(world: &World, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;

@@ -42,6 +42,8 @@ pub mod people;
 
 pub mod workers;
 
+pub mod webhooks;
+
 pub mod planted;
 
 pub mod audit;

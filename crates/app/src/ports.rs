@@ -2,11 +2,13 @@
 
 pub mod identity;
 pub mod payment;
+pub mod webhooks;
 
 use std::pin::Pin;
 
 pub use identity::{Claims, Identity, IdentityError};
 pub use payment::{Outcome, PaymentProvider, ProviderError};
+pub use webhooks::WebhookClient;
 
 /// An answer that comes later. Boxed, because use cases hold a port as a trait object and an
 /// `async fn` would forbid that; one allocation beside a call over the network is nothing.

@@ -188,6 +188,8 @@ actions! {
     ReadStatements = "read_statements": Viewer, Member, Owner, Creator, Admin;
     /// Make and revoke one's API keys. An operator does it for a brand by `sponsorhub keys`.
     ManageKeys = "manage_keys": Owner;
+    /// Have events of one's own sent to an address.
+    ManageWebhooks = "manage_webhooks": Owner, Creator;
     /// See who is in the brand's team.
     ReadTeam = "read_team": Viewer, Member, Owner;
     /// Change what somebody in the brand's team may do, or end it.
@@ -268,12 +270,12 @@ mod tests {
             "create_campaign open_deposit launch_campaign pause_campaign resume_campaign \
              complete_campaign cancel_campaign end_enrollment place_hold release_hold \
              read_campaign read_ledger read_balances read_payouts read_statements manage_keys \
-             read_team manage_team",
+             manage_webhooks read_team manage_team",
         ),
         (
             Role::Creator,
             "enroll make_link make_code end_enrollment manage_recipient read_campaign \
-             read_own_earnings read_payouts read_statements",
+             read_own_earnings read_payouts read_statements manage_webhooks",
         ),
         (
             Role::Admin,

@@ -129,6 +129,8 @@ ids! {
     CreatorId = "crt_";
     /// The public name of a brand's API key; the secret is another text.
     ApiKeyId = "key_";
+    /// An endpoint that webhooks are sent to.
+    WebhookId = "whk_";
 }
 
 /// Position of an entry in its campaign's ledger: 1, 2, 3, … without gaps (INV-6).

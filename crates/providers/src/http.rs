@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use sponsorhub_core::ledger::event::campaign::Mode;
 
 /// How long a request may take. These are times of sockets, so they are real.
@@ -29,6 +29,11 @@ impl Default for TimeLimits {
 /// # Errors
 /// [`reqwest::Error`]: TLS cannot be set up, for example because no root certificates are found.
 pub fn client(limits: TimeLimits) -> Result<Client, reqwest::Error> {
+    builder(limits).build()
+}
+
+/// What every client here begins with.
+pub(crate) fn builder(limits: TimeLimits) -> ClientBuilder {
     Client::builder()
         .connect_timeout(limits.connect)
         .timeout(limits.whole)
@@ -36,7 +41,6 @@ pub fn client(limits: TimeLimits) -> Result<Client, reqwest::Error> {
         .retry(reqwest::retry::never())
         .no_proxy()
         .user_agent(concat!("sponsorhub/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// An address that a setting names cannot be used.

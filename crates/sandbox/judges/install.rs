@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 /// Where the clients' lists and the scripts lie.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/judges");
@@ -12,6 +13,9 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, String> {
     if output.status.success() { Ok(output) } else { Err(says) }
 }
 
+/// One test installs at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Installs by `act` into a folder, unless what is there was made from the same list; copies the files.
 pub(crate) fn prepare(
     name: &str,
@@ -20,6 +24,7 @@ pub(crate) fn prepare(
     act: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
     let (from, to) = (Path::new(SOURCES), Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     std::fs::create_dir_all(&to).map_err(|error| error.to_string())?;
     let wanted = std::fs::read(from.join(list)).map_err(|error| error.to_string())?;
     for file in files {

@@ -48,6 +48,8 @@ mod unread;
 
 mod virtual_clock;
 
+mod webhooks;
+
 mod what_if;
 
 mod words;

@@ -6,6 +6,7 @@ use sponsorhub_app::ports::Clock;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_providers::clerk::{Clerk, ClerkConfig, webhook};
 use sponsorhub_providers::http::{TimeLimits, client};
+use sponsorhub_providers::outgoing::{Outgoing, Rule};
 use sponsorhub_providers::secret::Secret;
 use sponsorhub_providers::stripe::webhook::Webhooks;
 use sponsorhub_providers::stripe::{BASE_URL, Repeats, Stripe, StripeConfig};
@@ -60,6 +61,12 @@ pub(crate) struct OutsideArguments {
         value_parser = secret
     )]
     clerk_webhook_secret: Vec<Secret>,
+    /// Ports at which webhooks may be received [default: 443, 8443].
+    #[arg(long, env = "SPONSORHUB_WEBHOOK_PORTS", value_delimiter = ',', value_name = "PORT")]
+    webhook_ports: Vec<u16>,
+    /// In a sandbox: webhooks also go to this machine, by plain http.
+    #[arg(long, env = "SPONSORHUB_WEBHOOK_LOOPBACK")]
+    webhook_loopback: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what clap asks of a parser")]
@@ -79,6 +86,8 @@ pub(crate) struct OutsideFile {
     clerk_jwks_url: Option<String>,
     clerk_authorized_parties: Vec<String>,
     clerk_webhook_secret: Vec<String>,
+    webhook_ports: Vec<u16>,
+    webhook_loopback: bool,
 }
 
 /// What is known of those outside.
@@ -92,6 +101,9 @@ pub(crate) struct Outside {
     pub(crate) clerk_jwks_url: Option<String>,
     pub(crate) clerk_authorized_parties: Vec<String>,
     pub(crate) clerk_webhook_secrets: Vec<Secret>,
+    /// None said: the usual ones.
+    pub(crate) webhook_ports: Vec<u16>,
+    pub(crate) webhook_loopback: bool,
 }
 
 impl Outside {
@@ -122,6 +134,12 @@ impl Outside {
             } else {
                 parties
             },
+            webhook_ports: if arguments.webhook_ports.is_empty() {
+                file.webhook_ports
+            } else {
+                arguments.webhook_ports
+            },
+            webhook_loopback: arguments.webhook_loopback || file.webhook_loopback,
         }
     }
 
@@ -160,6 +178,21 @@ pub(crate) struct Clients {
     pub(crate) connect_webhooks: Webhooks,
     /// Of the identity provider.
     pub(crate) identity_webhooks: webhook::Webhooks,
+    /// Calls the endpoints of brands and creators.
+    pub(crate) outgoing: Arc<Outgoing>,
+}
+
+/// Whom webhooks may be sent to.
+fn outgoing(outside: &Outside, mode: Mode) -> Result<Outgoing> {
+    anyhow::ensure!(
+        !outside.webhook_loopback || mode == Mode::Sandbox,
+        "--webhook-loopback: this installation is for {mode}; only a sandbox sends to its own machine"
+    );
+    let mut rule = Rule { loopback: outside.webhook_loopback, ..Rule::default() };
+    if !outside.webhook_ports.is_empty() {
+        rule.ports.clone_from(&outside.webhook_ports);
+    }
+    Outgoing::new(rule).context("making a client for webhooks")
 }
 
 impl Clients {
@@ -193,6 +226,7 @@ impl Clients {
             webhooks: Webhooks::try_new(&outside.stripe_webhook_secrets, mode)?,
             identity_webhooks: webhook::Webhooks::try_new(&outside.clerk_webhook_secrets)?,
             connect_webhooks: Webhooks::try_new(&outside.stripe_connect_webhook_secrets, mode)?,
+            outgoing: Arc::new(outgoing(outside, mode)?),
         })
     }
 }

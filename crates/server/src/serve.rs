@@ -14,6 +14,7 @@ use sponsorhub_app::keyring_file;
 use sponsorhub_app::operators;
 use sponsorhub_app::ports::{Clock, PaymentProvider};
 use sponsorhub_app::redirect::Redirects;
+use sponsorhub_app::webhooks::send::Sender;
 use sponsorhub_app::workers::{Pace, Workers};
 use sponsorhub_core::attribution::keys::{Keyring, Mode};
 use sponsorhub_store::sqlite::StepReport;
@@ -32,6 +33,7 @@ use crate::places::Places;
 use crate::shared::{Limits, Parts, Shared};
 use crate::telemetry::{Figures, start_logging};
 use crate::virtual_clock::VirtualClock;
+use crate::webhooks::Sending;
 use crate::work::{Bell, Work};
 use crate::world::{SystemChance, SystemClock};
 use crate::{control, net, routes};
@@ -84,6 +86,7 @@ pub(crate) fn run_on<S: Future<Output = ()>>(
     // Virtual time jumps, so whoever goes by it looks often.
     let every = Duration::from_millis(if is_virtual { 10 } else { 500 });
     let work = Work::start(workers, clock, shared.bell.clone(), every)?;
+    let sending = Sending::start(Arc::new(sender(&shared)?), every.max(Duration::from_millis(50)))?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.threads {
         runtime.worker_threads(threads);
@@ -91,10 +94,17 @@ pub(crate) fn run_on<S: Future<Output = ()>>(
     let runtime = runtime.enable_all().build().context("starting threads")?;
     let served = runtime.block_on(serve(config, listener, shared, stop));
     // Requests are answered. What they left goes out in this order: notes, entries, clicks.
+    drop(sending);
     drop(work);
     drop(background);
     drop(runtime);
     served
+}
+
+fn sender(shared: &Shared) -> Result<Sender> {
+    let client = Arc::clone(&shared.clients.outgoing);
+    let (desk, catalog) = (Arc::clone(&shared.desk), Arc::clone(&shared.catalog));
+    Ok(Sender::new(desk, catalog, client, Arc::clone(&shared.clock))?)
 }
 
 fn clock(config: &Config) -> Result<Arc<dyn Clock>> {

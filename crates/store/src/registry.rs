@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, WebhookId};
 
 use crate::error::StoreError;
 
@@ -19,9 +19,14 @@ mod change;
 
 mod provider;
 
+mod webhooks;
+
 pub use api::{ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
 pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
+pub use webhooks::{
+    DELIVERIES_MAX, Delivery, DeliveryState, Disabled, Party, Told, Webhook, WebhookChange,
+};
 
 /// Near misses that are kept of a brand.
 pub const NEAR_MISSES_MAX: u64 = 1_000;
@@ -297,6 +302,53 @@ pub trait RegistryReader: Send {
     /// Faults.
     fn party_of_organisation(&mut self, organisation: &str)
     -> Result<Option<[u8; 16]>, StoreError>;
+
+    /// The endpoints of a party, in the order in which they came.
+    ///
+    /// # Errors
+    /// Faults.
+    fn webhooks(&mut self, owner: Party) -> Result<Vec<Webhook>, StoreError>;
+
+    /// An endpoint.
+    ///
+    /// # Errors
+    /// Faults.
+    fn webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>, StoreError>;
+
+    /// All endpoints that are not disabled.
+    ///
+    /// # Errors
+    /// Faults.
+    fn active_webhooks(&mut self) -> Result<Vec<Webhook>, StoreError>;
+
+    /// How far an endpoint was told of ledgers, by campaign.
+    ///
+    /// # Errors
+    /// Faults.
+    fn told(&mut self, id: WebhookId) -> Result<Vec<Told>, StoreError>;
+
+    /// The delivery to an endpoint that is due first at `now`, milliseconds, and its number. One that
+    /// waits for an earlier one of the same ledger is not due.
+    ///
+    /// # Errors
+    /// Faults.
+    fn due_delivery(
+        &mut self,
+        id: WebhookId,
+        now: i64,
+    ) -> Result<Option<(u64, Delivery)>, StoreError>;
+
+    /// At most `limit` deliveries to an endpoint with numbers below `before`, newest first, each with
+    /// its number.
+    ///
+    /// # Errors
+    /// Faults.
+    fn deliveries(
+        &mut self,
+        id: WebhookId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Delivery)>, StoreError>;
 
     /// What was asked under an idempotency key.
     ///

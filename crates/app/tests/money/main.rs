@@ -25,6 +25,8 @@ mod reversing;
 
 mod stories;
 
+mod webhooks;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use super::keys::{KeyId, Keyring, KeyringId, Master, Mode, Secret};
 use super::token::TokenError;
-use crate::ids::CampaignId;
+use crate::ids::{CampaignId, WebhookId};
 use crate::merkle::checkpoint::{LogKey, Origin};
 
 /// What a derived key is for.
@@ -268,6 +268,18 @@ impl KeySet {
     /// and of no use without the keyring; none for an unknown master. 32 bytes.
     pub fn report_secret(&self, id: KeyId, nonce: &[u8; 16]) -> Option<[u8; 32]> {
         self.find(id).map(|keys| keys.webhook.tag(&[b"report/v1", nonce]))
+    }
+
+    /// The secret that webhooks to an endpoint are signed with, from the endpoint's id and how often it
+    /// was rotated, so that none is kept; none for an unknown master. 32 bytes.
+    pub fn endpoint_secret(
+        &self,
+        id: KeyId,
+        endpoint: WebhookId,
+        version: u32,
+    ) -> Option<[u8; 32]> {
+        let version = version.to_be_bytes();
+        self.find(id).map(|keys| keys.webhook.tag(&[b"endpoint/v1", &endpoint.0, &version]))
     }
 
     /// The key that signs webhooks sent now.

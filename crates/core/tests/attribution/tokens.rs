@@ -10,7 +10,7 @@ use sponsorhub_core::attribution::key_set::{KeySet, Purpose};
 use sponsorhub_core::attribution::keys::{KeyId, Keyring, KeyringId, Mode, Secret};
 use sponsorhub_core::attribution::link::{LINK_BYTES, LINK_LENGTH, LinkToken};
 use sponsorhub_core::attribution::token::TokenError;
-use sponsorhub_core::ids::ClickId;
+use sponsorhub_core::ids::{ClickId, WebhookId};
 
 use crate::fixture::{
     DAY, Dice, NOW, WINDOW, click, decoded, encoded, forged, keyring, keys, link, window,
@@ -276,6 +276,24 @@ fn neighbours_look_alike_and_strangers_do_not() {
     assert_ne!(NetworkFingerprint::new(rotated.pepper(), address), of("192.0.2.1"));
     let old = rotated.pepper_of(KeyId(1)).expect("known");
     assert_eq!(NetworkFingerprint::new(old, address), of("192.0.2.1"));
+}
+
+/// Nobody keeps them, so they must come out the same, and apart.
+#[test]
+fn secrets_of_endpoints_differ_by_endpoint_version_and_master() {
+    let mut ring = keyring(Mode::Test);
+    let before = KeySet::new(&ring).endpoint_secret(KeyId(1), WebhookId([1; 16]), 1);
+    ring.rotate(Secret([3; 32]), NOW + DAY).expect("a number is left");
+    let keys = KeySet::new(&ring);
+    let mut all = Vec::new();
+    for (master, endpoint, version) in [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1)] {
+        all.push(keys.endpoint_secret(KeyId(master), WebhookId([endpoint; 16]), version));
+    }
+    assert_eq!(all[0], before, "a rotated keyring still knows it");
+    all.sort_unstable();
+    all.dedup();
+    assert!(all.len() == 4 && all.iter().all(Option::is_some));
+    assert_eq!(keys.endpoint_secret(KeyId(3), WebhookId([1; 16]), 1), None);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod schemas;
 mod standing;
 mod table;
 mod team;
+mod webhooks;
 mod workers;
 
 use axum::Router;

@@ -36,6 +36,10 @@ fn maybe(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
+fn words() -> Value {
+    json!({ "type": "array", "items": text() })
+}
+
 fn flag() -> Value {
     json!({ "type": "boolean" })
 }
@@ -103,6 +107,12 @@ fn inputs() -> Vec<(&'static str, Value)> {
         ("Suspension", object(&[("is_suspended", flag())], &["is_suspended"])),
         ("CancelPayout", object(&[("reason", text())], &["reason"])),
         ("SettleOutside", object(&[("reference", text())], &["reference"])),
+        ("WantedWebhook", object(&[("url", text()), ("events", words())], &["url"])),
+        (
+            "ChangeWebhook",
+            object(&[("url", text()), ("events", words()), ("enabled", flag())], &[]),
+        ),
+        ("RotateWebhook", object(&[("overlap_hours", number())], &[])),
         (
             "IssueKey",
             object(
@@ -381,6 +391,42 @@ fn oversight_shapes() -> Vec<Shape> {
     ]
 }
 
+fn webhook_shapes() -> Vec<Shape> {
+    let webhook = vec![
+        ("id", id("whk_")),
+        ("url", text()),
+        ("events", words()),
+        ("created_at", time()),
+        ("enabled", flag()),
+        ("disabled_at", maybe(&time())),
+        ("disabled_why", maybe(&json!({ "enum": ["by_owner", "gone", "failing"] }))),
+        ("failing_since", maybe(&time())),
+        ("old_secret_until", maybe(&time())),
+        ("notice", maybe(&text())),
+    ];
+    let secret = ("secret", maybe(&text()));
+    vec![
+        ("NewWebhook", webhook.iter().cloned().chain([secret]).collect()),
+        ("Webhook", webhook),
+        ("WebhookId", vec![("id", id("whk_"))]),
+        (
+            "Delivery",
+            vec![
+                ("delivery", number()),
+                ("type", text()),
+                ("campaign", maybe(&id("cmp_"))),
+                ("seq", maybe(&number())),
+                ("state", json!({ "enum": ["waiting", "delivered", "given_up"] })),
+                ("created_at", time()),
+                ("attempts", number()),
+                ("next_attempt_at", maybe(&time())),
+                ("last_attempt_at", maybe(&time())),
+                ("last_answer", maybe(&text())),
+            ],
+        ),
+    ]
+}
+
 fn disbursement_shape() -> Shape {
     let money = refers("Money");
     (
@@ -407,6 +453,7 @@ fn shapes() -> impl Iterator<Item = Shape> {
         .chain([disbursement_shape(), statement_shape()])
         .chain(oversight_shapes())
         .chain(caller_shapes())
+        .chain(webhook_shapes())
 }
 
 /// All schemas by name; a name that ends in `List` is a page of what stands before it.

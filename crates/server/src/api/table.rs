@@ -1,11 +1,11 @@
 //! Every route once: method, path, who may, what it is, what goes in and out, and who answers.
 
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use sponsorhub_core::actor::Action;
 
 use super::{
     campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments, team,
-    workers,
+    webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -126,6 +126,27 @@ routes! {
         team::users;
     put "/users/{user}", Some(Action::Operate), "Suspend a user, or let them in again",
         Some("Suspension") => 200 "User", team::suspend;
+    post "/webhooks", Some(Action::ManageWebhooks), "Have events of one's own sent to an address",
+        Some("WantedWebhook") => 201 "NewWebhook", webhooks::create;
+    get "/webhooks", Some(Action::ManageWebhooks), "The caller's endpoints", None => 200 "WebhookList",
+        webhooks::list;
+    get "/webhooks/{webhook}", Some(Action::ManageWebhooks), "An endpoint", None => 200 "Webhook",
+        webhooks::show;
+    patch "/webhooks/{webhook}", Some(Action::ManageWebhooks),
+        "Change its address or events, disable or enable it", Some("ChangeWebhook") => 200 "Webhook",
+        webhooks::change;
+    delete "/webhooks/{webhook}", Some(Action::ManageWebhooks), "Remove it, with its deliveries",
+        None => 200 "WebhookId", webhooks::remove;
+    post "/webhooks/{webhook}/rotate", Some(Action::ManageWebhooks),
+        "Give it the next secret; both sign for a while", Some("RotateWebhook") => 200 "NewWebhook",
+        webhooks::rotate;
+    post "/webhooks/{webhook}/test", Some(Action::ManageWebhooks), "Send it an event that means nothing",
+        NO_BODY => 200 "WebhookId", webhooks::test;
+    get "/webhooks/{webhook}/deliveries", Some(Action::ManageWebhooks),
+        "What was sent to it and what came of it, newest first", None => 200 "DeliveryList",
+        webhooks::deliveries;
+    post "/webhooks/{webhook}/deliveries/{delivery}/replay", Some(Action::ManageWebhooks),
+        "Send the same message again", NO_BODY => 200 "WebhookId", webhooks::replay;
     get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
         None => 200 "DisbursementList", disbursements::list;
     get "/campaigns/{campaign}/exchanges", Some(Action::Operate),

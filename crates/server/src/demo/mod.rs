@@ -257,6 +257,7 @@ impl House {
             stripe_webhook_secrets: vec![Secret::new(account)],
             stripe_connect_webhook_secrets: vec![Secret::new(connect)],
             clerk_issuer: Some(sandbox.base_url.clone()),
+            webhook_loopback: true,
             ..Outside::default()
         };
         let config = config(directory, outside)?;

@@ -161,6 +161,27 @@ impl Trial {
         self.expect(200, BRAND, ("PUT", "/team/{user}", &team), &place).await;
         self.expect(200, ADMIN, ("PUT", "/users/{user}", &users), &standing).await;
     }
+
+    async fn of_webhooks(&mut self) {
+        let nothing = json!({});
+        // Nobody answers there.
+        let wanted = json!({ "url": "http://127.0.0.1:1/", "events": ["payout.paid"] });
+        let made = self.expect(201, BRAND, ("POST", "/webhooks", "/webhooks"), &wanted).await;
+        let here = format!("/webhooks/{}", text(&made["id"]));
+        let there = "/webhooks/{webhook}";
+        let change = json!({ "events": ["*"] });
+        self.expect(200, BRAND, ("PATCH", there, &here), &change).await;
+        for rest in ["/rotate", "/test"] {
+            let (route, path) = (format!("{there}{rest}"), format!("{here}{rest}"));
+            self.expect(200, BRAND, ("POST", &route, &path), &nothing).await;
+        }
+        let (_, log) = self.world.get(BRAND, &format!("{here}/deliveries")).await;
+        let no = &log["data"][0]["delivery"];
+        let route = format!("{there}/deliveries/{{delivery}}/replay");
+        let path = format!("{here}/deliveries/{no}/replay");
+        self.expect(200, BRAND, ("POST", &route, &path), &nothing).await;
+        self.expect(200, BRAND, ("DELETE", there, &here), &nothing).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,6 +195,7 @@ async fn sdp_673_every_route_that_changes_something_honours_its_key() {
     trial.of_money().await;
     trial.of_operators().await;
     trial.of_accounts().await;
+    trial.of_webhooks().await;
     let url = format!("{}/api/openapi.json", world.address);
     let document: Value =
         world.client.get(url).send().await.expect("answers").json().await.expect("JSON");

@@ -29,3 +29,5 @@ mod orders;
 mod oversight;
 
 mod parts;
+
+mod webhooks;

@@ -60,6 +60,8 @@ pub(crate) struct Things {
     refund: &'static str,
     user: &'static str,
     key: String,
+    webhook: String,
+    delivery: String,
 }
 
 impl Things {
@@ -69,6 +71,8 @@ impl Things {
         path.replace("{conversion}", &self.conversion)
             .replace("{payout}", &self.payout)
             .replace("{refund}", self.refund)
+            .replace("{webhook}", &self.webhook)
+            .replace("{delivery}", &self.delivery)
     }
 }
 
@@ -158,6 +162,12 @@ impl Play {
         let account = text(&recipient["account"]);
         sandbox.stand(&account, Standing::default()).expect("an account");
         self.world.pass(2 * DAY_MS).await;
+        let hook = json!({ "url": "http://127.0.0.1:9/hook" });
+        let webhook = text(&self.must(brand, ("post", "/webhooks"), &hook).await["id"]);
+        let tested = format!("/webhooks/{webhook}/test");
+        self.must(brand, ("post", &tested), &json!({})).await;
+        let deliveries = format!("/webhooks/{webhook}/deliveries");
+        let (_, deliveries) = self.ask(brand, ("get", &deliveries), None).await;
         let payouts = format!("{path}/payouts");
         let (_, payouts) = self.ask(brand, ("get", &payouts), None).await;
         Things {
@@ -169,6 +179,8 @@ impl Play {
             refund: "7",
             user: if name == "a" { "user_mia" } else { "user_bob" },
             key: text(&key["id"]),
+            webhook,
+            delivery: deliveries["data"][0]["delivery"].to_string(),
         }
     }
 }
@@ -204,6 +216,8 @@ pub(crate) async fn start() -> (Play, Vec<Things>) {
         refund: "999",
         user: "user_nobody",
         key: "key_00000000000000000000000000".to_owned(),
+        webhook: "whk_00000000000000000000000000".to_owned(),
+        delivery: "999".to_owned(),
     };
     (play, vec![a, b, missing])
 }
@@ -224,6 +238,9 @@ fn body(world: &World, name: Option<&str>) -> Option<Value> {
         "SettleOutside" => json!({ "reference": "wire 7" }),
         "IssueKey" => json!({ "scopes": ["campaigns:read"] }),
         "Place" | "Suspension" => json!({ "is_suspended": false }),
+        "WantedWebhook" => json!({ "url": "http://127.0.0.1:9/more" }),
+        "ChangeWebhook" => json!({ "enabled": true }),
+        "RotateWebhook" => json!({ "overlap_hours": 1 }),
         other => panic!("no body for {other}: add one"),
     })
 }
@@ -241,6 +258,8 @@ async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
             all.push((method.clone(), path, schema.as_str().map(str::to_owned)));
         }
     }
+    // What is removed is asked about before.
+    all.sort_by_key(|(method, ..)| method == "delete");
     all
 }
 

@@ -1,6 +1,7 @@
 //! A server with a sandbox behind it, and the people who use it.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -29,6 +30,30 @@ impl Drop for World {
     }
 }
 
+/// A server on this directory, and where it is.
+fn serve(directory: &Path, base: &str) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
+    command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
+    command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0", "--webhook-loopback"]);
+    command.arg("--data-dir").arg(directory.join("data"));
+    command.envs([
+        ("SPONSORHUB_STRIPE_BASE_URL", base),
+        ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_api"),
+        ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_account"),
+        ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
+        ("SPONSORHUB_CLERK_ISSUER", base),
+        ("SPONSORHUB_CLERK_WEBHOOK_SECRET", CLERK_SECRET),
+    ]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
+    });
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    let address = address.expect("it says where");
+    (child, address)
+}
+
 /// Status, body, and whether it was replayed.
 pub(crate) type Answer = (StatusCode, Value, bool);
 
@@ -51,31 +76,19 @@ impl World {
     pub(crate) async fn start_unheard(options: Options) -> Arc<Self> {
         let sandbox = Sandbox::start(options).await.expect("a port");
         let directory = tempfile::tempdir().expect("a directory");
-        let base = sandbox.base_url.as_str();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
-        command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
-        command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0"]);
-        command.arg("--data-dir").arg(directory.path().join("data"));
-        command.envs([
-            ("SPONSORHUB_STRIPE_BASE_URL", base),
-            ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_api"),
-            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_account"),
-            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
-            ("SPONSORHUB_CLERK_ISSUER", base),
-            ("SPONSORHUB_CLERK_WEBHOOK_SECRET", CLERK_SECRET),
-        ]);
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
-        });
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let address = address.expect("it says where");
+        let (child, address) = serve(directory.path(), &sandbox.base_url);
         let client = Client::builder().build().expect("a client");
         for user in [ADMIN.0, OTHER_ADMIN.0] {
             keys(directory.path(), &["add-admin", user]);
         }
         Arc::new(Self { child, sandbox, address, client, directory })
+    }
+
+    /// Kills the server, and starts another one where it was.
+    pub(crate) fn restart(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        (self.child, self.address) = serve(self.directory.path(), &self.sandbox.base_url);
     }
 
     /// Where its data lie.
@@ -230,6 +243,8 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{user}", "user_nobody")
         .replace("{payout}", "7")
         .replace("{refund}", "7")
+        .replace("{webhook}", "whk_00000000000000000000000000")
+        .replace("{delivery}", "7")
 }
 
 /// A line for the record of proofs.

@@ -5,7 +5,8 @@ use std::fmt;
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
 
 use super::{
-    ApiChange, ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange, Wrapped,
+    ApiChange, ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange,
+    WebhookChange, Wrapped,
 };
 
 /// Memory that a change takes beside its texts.
@@ -148,6 +149,8 @@ pub enum Change {
     Provider(ProviderChange),
     /// Something about users and requests of the API.
     Api(ApiChange),
+    /// Something about endpoints of brands and creators.
+    Webhook(WebhookChange),
 }
 
 impl Change {
@@ -155,7 +158,11 @@ impl Change {
     pub fn is_cached(&self) -> bool {
         !matches!(
             self,
-            Self::NoteKeyUses(_) | Self::NoteNearMisses(_) | Self::Provider(_) | Self::Api(_)
+            Self::NoteKeyUses(_)
+                | Self::NoteNearMisses(_)
+                | Self::Provider(_)
+                | Self::Api(_)
+                | Self::Webhook(_)
         )
     }
 
@@ -164,6 +171,7 @@ impl Change {
         match self {
             Self::NoteKeyUses(uses) => uses.len().max(1),
             Self::NoteNearMisses(misses) => misses.len().max(1),
+            Self::Webhook(change) => change.rows(),
             _ => 1,
         }
     }
@@ -194,6 +202,7 @@ impl Change {
                 .sum(),
             Self::Provider(change) => change.bytes(),
             Self::Api(change) => change.bytes(),
+            Self::Webhook(change) => change.bytes(),
             Self::EraseCreator { .. }
             | Self::OwnCampaign { .. }
             | Self::MapEnrollment { .. }
@@ -309,6 +318,16 @@ rules! {
     RequestUnique = "request_unique",
     /// No such request, or it is answered.
     RequestWaits = "request_waits",
+    /// No such endpoint.
+    WebhookKnown = "webhook_known",
+    /// An endpoint of this id is there.
+    WebhookUnique = "webhook_unique",
+    /// An endpoint was told more of the ledger already.
+    ToldMovesOn = "told_moves_on",
+    /// No such delivery.
+    DeliveryKnown = "delivery_known",
+    /// No such delivery, or it waits no more.
+    DeliveryWaits = "delivery_waits",
 }
 
 impl fmt::Display for Rule {

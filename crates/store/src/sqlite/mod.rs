@@ -63,6 +63,8 @@ mod strays;
 
 mod tree;
 
+mod webhooks;
+
 pub use click_reader::SqliteClickReader;
 pub use clicks::{ClickOptions, ClickReport, ClickWriter, SqliteClickLog};
 pub use open::Options;

@@ -5,7 +5,7 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::fault;
 use super::position::CampaignNo;
-use super::{api, near_misses, projections, provider};
+use super::{api, near_misses, projections, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
     ApiKey, Brand, Change, Maker, PersonName, PromoCode, Recorded, Rule, Wrapped,
@@ -111,6 +111,7 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
         Change::NoteNearMisses(misses) => near_misses::note(connection, misses)?,
         Change::Provider(change) => provider::record(connection, change)?,
         Change::Api(change) => api::record(connection, change)?,
+        Change::Webhook(change) => webhooks::record(connection, change)?,
     }
     if change.is_cached() {
         room.run("UPDATE registry_versions SET version = version + 1", [])?;
@@ -224,6 +225,9 @@ impl Room<'_> {
              WHERE creator_id = ?1",
             params![creator.0, at],
         )?;
+        // Where they are reached is theirs, too.
+        let role = "DELETE FROM webhook_endpoints WHERE role = 'creator' AND party = ?1";
+        self.run(role, [creator.0])?;
         Ok(())
     }
 

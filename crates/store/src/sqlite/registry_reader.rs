@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, WebhookId};
 
 use super::open::{self, fault};
 use super::position::unsigned;
 use super::reader::limited;
-use super::{api, provider};
+use super::{api, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, ApiRequest, Brand, CampaignKey, Creator, EnrollmentCreator, Exchange, KeptEvent, Link,
-    Maker, NearMiss, NearMissCount, PersonName, PromoCode, Recipient, RegistryReader, SecretHash,
-    User, Wrapped,
+    ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, EnrollmentCreator, Exchange,
+    KeptEvent, Link, Maker, NearMiss, NearMissCount, Party, PersonName, PromoCode, Recipient,
+    RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -180,6 +180,40 @@ impl RegistryReader for SqliteRegistryReader {
 
     fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError> {
         api::request(&self.0, subject, key).map_err(fault)
+    }
+
+    fn webhooks(&mut self, owner: Party) -> Result<Vec<Webhook>, StoreError> {
+        webhooks::of_party(&self.0, owner).map_err(fault)
+    }
+
+    fn webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        webhooks::by_id(&self.0, id).map_err(fault)
+    }
+
+    fn active_webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
+        webhooks::active(&self.0).map_err(fault)
+    }
+
+    fn told(&mut self, id: WebhookId) -> Result<Vec<Told>, StoreError> {
+        webhooks::told(&self.0, id).map_err(fault)
+    }
+
+    fn due_delivery(
+        &mut self,
+        id: WebhookId,
+        now: i64,
+    ) -> Result<Option<(u64, Delivery)>, StoreError> {
+        webhooks::due(&self.0, id, now).map_err(fault)
+    }
+
+    fn deliveries(
+        &mut self,
+        id: WebhookId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Delivery)>, StoreError> {
+        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        webhooks::deliveries(&self.0, id, (before, limited(limit))).map_err(fault)
     }
 
     fn exchanges(

@@ -13,6 +13,8 @@ mod registry_model;
 
 mod suite;
 
+mod webhooks;
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -12,12 +12,13 @@ use sponsorhub_store::{Change, RegistryReader, Rule};
 
 use crate::registry::Dice;
 use crate::registry_model::check;
+use crate::webhooks;
 use crate::world::{DAY, T, mixed};
 
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(12) {
+    match dice.below(24) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -63,11 +64,12 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
                 answer: None,
             }))
         }
-        _ => {
+        11 => {
             let (subject, key) = (dice.word(), dice.word());
             let (status, body) = ([200, 409][usize::from(at % 2 == 0)], dice.word().into_bytes());
             Change::Api(ApiChange::EndRequest { subject, key, status, body, at })
         }
+        _ => Change::Webhook(webhooks::change(dice, at)),
     }
 }
 
@@ -124,6 +126,7 @@ pub(crate) struct Model {
     cursor: Option<String>,
     users: Vec<User>,
     requests: BTreeMap<(String, String), ApiRequest>,
+    pub(crate) webhooks: webhooks::Model,
 }
 
 impl Model {
@@ -291,5 +294,6 @@ impl Model {
             assert_eq!(found.as_ref(), Some(request));
         }
         assert_eq!(reader.api_request("nobody", "nothing").expect("reads"), None);
+        self.webhooks.compare(reader);
     }
 }

@@ -53,7 +53,7 @@ impl Dice {
         self.0.random_range(0..end)
     }
 
-    fn brand(&mut self) -> BrandId {
+    pub(crate) fn brand(&mut self) -> BrandId {
         brand_id(self.1 + self.below(4))
     }
 

@@ -6,7 +6,7 @@ use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::time::day_of;
 use sponsorhub_store::registry::{
     ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker, NEAR_MISSES_MAX, NearMiss,
-    NearMissCount, PromoCode,
+    NearMissCount, Party, PromoCode,
 };
 use sponsorhub_store::{Change, Recorded, RegistryReader, Rule};
 
@@ -90,6 +90,15 @@ impl Model {
                 self.outside.provider(change, |creator| is_person(creators, creator))?;
             }
             Change::Api(change) => self.outside.api(change)?,
+            Change::Webhook(change) => {
+                let (brands, creators) = (&self.brands, &self.creators);
+                self.outside.webhooks.apply(change, |owner| match owner {
+                    Party::Brand(brand) => check(brands.contains_key(&brand), Rule::BrandKnown),
+                    Party::Creator(creator) => {
+                        check(is_person(creators, creator), Rule::CreatorKnown)
+                    }
+                })?;
+            }
             other => {
                 self.apply_to_people(other)?;
                 self.apply_to_keys(other)?;
@@ -182,6 +191,7 @@ impl Model {
         for mapped in self.mapped.values_mut().filter(|mapped| mapped.creator == Some(creator)) {
             mapped.creator = None;
         }
+        self.outside.webhooks.forget(Party::Creator(creator));
         Ok(())
     }
 

@@ -20,6 +20,8 @@ mod sequencer;
 
 mod strays;
 
+mod webhooks;
+
 #[path = "../world/mod.rs"]
 mod world;
 

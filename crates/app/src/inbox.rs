@@ -22,6 +22,10 @@ const RETRY_FIRST_MS: i64 = 2_000;
 /// The longest pause, milliseconds.
 const RETRY_LONGEST_MS: i64 = 3_600_000;
 
+/// How long the body of an event is kept after it was dealt with, milliseconds: as long as the provider
+/// itself lists the event.
+const REMEMBERED_MS: i64 = 30 * 86_400_000;
+
 /// Tries after which an event about a deposit that nobody expects is left to a person. Until then the
 /// request that opened its page may still be repeated: half a day.
 const TRIES_MAX: u32 = 20;
@@ -55,6 +59,16 @@ pub fn receive(
         Err(CommandError::Rule(Rule::EventUnique)) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Forgets what the bodies of events said that were dealt with long ago: they may say who a buyer is.
+///
+/// # Errors
+/// [`MoneyError`]: the store says no.
+pub fn forget(desk: &Desk, now: i64) -> Result<(), MoneyError> {
+    let before = now.saturating_sub(REMEMBERED_MS);
+    desk.record(Change::Provider(ProviderChange::ForgetEvents { before }), None)?;
+    Ok(())
 }
 
 /// Deals with events that wait. How many came to an end.

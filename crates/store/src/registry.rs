@@ -21,7 +21,7 @@ mod provider;
 
 mod webhooks;
 
-pub use api::{ApiChange, ApiRequest, User, UserChange};
+pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
 pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
 pub use webhooks::{
@@ -349,6 +349,17 @@ pub trait RegistryReader: Send {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, Delivery)>, StoreError>;
+
+    /// Requests that were to change something with numbers below `before`, newest first, each with its
+    /// number.
+    ///
+    /// # Errors
+    /// Faults.
+    fn accesses(
+        &mut self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Access)>, StoreError>;
 
     /// What was asked under an idempotency key.
     ///

@@ -51,6 +51,9 @@ pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
 /// way, and which the first look-up cannot see; so this is steady time.
 const ABSENT_MS: i64 = 600_000;
 
+/// How often bodies of events are forgotten, milliseconds.
+const FORGET_EVERY_MS: i64 = 3_600_000;
+
 /// How often a deposit is read again of which nothing new is expected, milliseconds.
 const RECHECK_MS: i64 = 6 * 3_600_000;
 
@@ -83,6 +86,8 @@ struct Memory {
     steady: i64,
     /// When the balances were last compared.
     weighed_at: Option<i64>,
+    /// When bodies of events were last forgotten.
+    forgot_at: Option<i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
     /// Since when money was looked up that may never have been sent, steady time.
@@ -143,6 +148,11 @@ impl Workers {
         }
         if self.is_weighing_due(now) {
             self.note("holdings", now, self.holdings(now).await);
+        }
+        let last = self.with(|memory| memory.forgot_at);
+        if !last.is_some_and(|last| is_within(FORGET_EVERY_MS, last, now)) {
+            self.with(|memory| memory.forgot_at = Some(now));
+            self.note("forget", now, inbox::forget(&self.desk, now).map(|()| 0));
         }
         if done == 0 {
             self.with(|memory| memory.standing.settled_at = now);

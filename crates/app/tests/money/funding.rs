@@ -272,3 +272,36 @@ fn a_failed_deposit_is_asked_about_again_while_its_campaign_is_open() {
     scene.tick();
     assert_eq!(scene.look(Campaign::state), State::Funded);
 }
+
+/// Threat 58: what an event said of a buyer is forgotten thirty days after it was dealt with.
+#[test]
+fn bodies_of_events_are_forgotten_after_a_month() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scene = Scene::open(directory.path());
+    let event = ProviderEvent {
+        id: "evt_1".to_owned(),
+        kind: "payment_intent.created".to_owned(),
+        created_at: scene.now(),
+        is_live: false,
+        recipient: None,
+        object: None,
+        payment: None,
+    };
+    let body = b"a body that names Buyer Canary of a long and winding road".to_vec();
+    inbox::receive(&scene.desk, Endpoint::Account, &event, body, scene.now()).expect("kept");
+    scene.tick();
+    scene.pass(29 * 86_400_000);
+    scene.tick();
+    let is_named = || {
+        let content = std::fs::read(directory.path().join("sponsorhub.db")).expect("readable");
+        content.windows(12).any(|window| window == b"Buyer Canary")
+    };
+    // Closed, so that all of it is in the one file.
+    let (provider, now) = (scene.provider.clone(), scene.now());
+    drop(scene);
+    assert!(is_named(), "somebody may have to look at it");
+    let scene = Scene::again(directory.path(), &provider, now + 2 * 86_400_000);
+    scene.tick();
+    drop(scene);
+    assert!(!is_named());
+}

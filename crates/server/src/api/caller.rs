@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use sponsorhub_core::actor::{Action, Role, Scope, allows};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_store::registry::User;
+use sponsorhub_store::registry::{Access, User};
 
 use super::Fault;
+use super::access::{self, Asked};
 use super::standing::{self, Standing};
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -60,13 +61,13 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Standing { subject, role, user, party, organisation, scopes } =
+        let Standing { subject, role, user, party, organisation, session, scopes } =
             standing::of(parts, shared).await?;
         let peer = parts
             .extensions
             .get::<Peer>()
             .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        Ok(Self {
+        let caller = Self {
             shared: Held(shared.clone()),
             subject,
             role,
@@ -78,7 +79,20 @@ impl FromRequestParts<Shared> for Caller {
             peer,
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
-        })
+        };
+        if let Some(asked) = parts.extensions.get::<Asked>() {
+            asked.tell(Access {
+                at: shared.clock.now(),
+                subject: caller.subject.clone(),
+                role: caller.role.name().to_owned(),
+                session,
+                method: caller.method.clone(),
+                path: access::path(&caller.path),
+                status: 0,
+                network: access::network(shared, &caller),
+            });
+        }
+        Ok(caller)
     }
 }
 

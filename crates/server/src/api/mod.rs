@@ -1,5 +1,6 @@
 //! The JSON API under `/api/v1`. One table of routes makes the router and the `OpenAPI` document.
 
+mod access;
 mod caller;
 mod campaigns;
 mod deposits;
@@ -13,6 +14,7 @@ mod once;
 mod openapi;
 mod oversight;
 mod payments;
+mod reference;
 mod schemas;
 mod standing;
 mod table;
@@ -22,6 +24,7 @@ mod workers;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sponsorhub_app::campaigns::CampaignError;
@@ -31,6 +34,7 @@ use sponsorhub_app::ports::ProviderError;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_store::{Rule, StoreError};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -42,12 +46,19 @@ pub(crate) use once::UnderWay;
 pub(super) const BODY_BYTES_MAX: usize = 32 << 10;
 
 /// All routes of the API.
-pub(crate) fn router() -> Router<Shared> {
-    let mut router = Router::new().route("/api/openapi.json", axum::routing::get(openapi::show));
+pub(crate) fn router(shared: Shared) -> Router<Shared> {
+    let mut router = Router::new()
+        .route("/api/openapi.json", axum::routing::get(openapi::show))
+        .route("/api/docs", axum::routing::get(reference::show));
     for path in table::paths() {
         router = router.route(&format!("/api/v1{path}"), table::of_path(path));
     }
+    // What is told to one caller stays in no cache.
+    let name = axum::http::header::CACHE_CONTROL;
+    let value = axum::http::HeaderValue::from_static("no-store");
     router
+        .layer(from_fn_with_state(shared, access::log))
+        .layer(SetResponseHeaderLayer::if_not_present(name, value))
 }
 
 /// What went wrong in a use case, on its way to a [`Problem`].

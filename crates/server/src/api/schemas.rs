@@ -348,6 +348,19 @@ fn oversight_shapes() -> Vec<Shape> {
     let approval = || json!({ "enum": ["waits", "agreed"] });
     vec![
         (
+            "Access",
+            vec![
+                ("at", time()),
+                ("who", text()),
+                ("role", text()),
+                ("session", maybe(&text())),
+                ("method", text()),
+                ("path", text()),
+                ("status", number()),
+                ("network", text()),
+            ],
+        ),
+        (
             "User",
             vec![
                 ("user", text()),

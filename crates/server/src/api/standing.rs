@@ -31,6 +31,8 @@ pub(super) struct Standing {
     pub(super) party: Option<[u8; 16]>,
     /// The identity provider's organisation that they act in.
     pub(super) organisation: Option<String>,
+    /// The identity provider's session; none of an API key.
+    pub(super) session: Option<String>,
     /// Of an API key: all that it may do.
     pub(super) scopes: Option<Vec<Scope>>,
 }
@@ -64,7 +66,8 @@ pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Pro
     let role = role(&claims, user.as_ref())?;
     let organisation = claims.organisation.map(|organisation| organisation.id);
     let party = user.as_ref().and_then(|user| user.party);
-    Ok(Standing { subject: claims.subject, role, user, party, organisation, scopes: None })
+    let (subject, session) = (claims.subject, Some(claims.session));
+    Ok(Standing { subject, role, user, party, organisation, session, scopes: None })
 }
 
 /// The bearer token or, sent by a browser along with any request to us, the cookie: then whatever changes
@@ -142,6 +145,7 @@ fn of_key(request: &Parts, shared: &Shared) -> Result<Standing, Problem> {
         user: None,
         party: Some(party),
         organisation: None,
+        session: None,
         scopes: Some(scopes),
     })
 }

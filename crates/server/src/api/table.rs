@@ -4,8 +4,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use sponsorhub_core::actor::Action;
 
 use super::{
-    campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments, team,
-    webhooks, workers,
+    access, campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments,
+    team, webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -147,6 +147,8 @@ routes! {
         webhooks::deliveries;
     post "/webhooks/{webhook}/deliveries/{delivery}/replay", Some(Action::ManageWebhooks),
         "Send the same message again", NO_BODY => 200 "WebhookId", webhooks::replay;
+    get "/access-log", Some(Action::Operate), "Who asked for changes, newest first",
+        None => 200 "AccessList", access::list;
     get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
         None => 200 "DisbursementList", disbursements::list;
     get "/campaigns/{campaign}/exchanges", Some(Action::Operate),

@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nIt stays up until you press Ctrl-C:")?;
         writeln!(out, "  the campaign and its money    {product}/")?;
-        writeln!(out, "  the API, described            {product}/api/openapi.json")?;
+        writeln!(out, "  the API, described            {product}/api/docs")?;
         writeln!(out, "  figures for operators         {product}/metrics")?;
         writeln!(out, "  the sandbox: sign in          {}/clerk/sign-in", addresses.1)?;
         writeln!(out, "  (as marta the brand, ada a creator, {OPERATOR} the operator)")?;

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use data_encoding::BASE32_NOPAD;
+use sponsorhub_app::ports::random;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::net::Routes;
 use crate::problem::Problem;
 use crate::shared::Shared;
+use crate::world::SystemChance;
 
 mod health;
 
@@ -52,7 +55,7 @@ fn router(shared: Shared) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
-        .merge(crate::api::router())
+        .merge(crate::api::router(shared.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(broken))
@@ -61,10 +64,20 @@ fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// Counts what did not go well, wherever it was answered.
-async fn count(State(shared): State<Shared>, response: Response) -> Response {
-    if response.status().as_u16() >= 400 {
-        shared.figures.problem(response.status().as_u16());
+/// Names each answer, so that whoever asks about one can say which; counts what did not go well, wherever
+/// it was answered.
+async fn count(State(shared): State<Shared>, mut response: Response) -> Response {
+    let bytes: [u8; 10] = random(&SystemChance);
+    let id = format!("req_{}", BASE32_NOPAD.encode(&bytes).to_lowercase());
+    let status = response.status().as_u16();
+    if status >= 400 {
+        shared.figures.problem(status);
+    }
+    if status >= 500 {
+        tracing::warn!(request = id, status, "a request was not answered as it was asked");
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
     }
     response
 }

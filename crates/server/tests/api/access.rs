@@ -138,3 +138,26 @@ async fn a_creator_takes_part_once() {
     let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;
     assert_eq!(balances["accounts"]["base_reserve"], json!(10_500), "one base and its fee");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_answer_has_a_name_of_its_own_and_stays_in_no_cache() {
+    let world = World::start().await;
+    let mut names = std::collections::BTreeSet::new();
+    for path in
+        ["/api/v1/me", "/api/v1/campaigns", "/api/openapi.json", "/api/docs", "/nothing", "/v"]
+    {
+        for _ in 0..2 {
+            let answer = world.client.get(format!("{}{path}", world.address)).send().await;
+            let answer = answer.expect("answers");
+            let header = |name: &str| {
+                let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
+                value.unwrap_or_default().to_owned()
+            };
+            assert!(header("x-request-id").starts_with("req_"), "{path}");
+            assert!(names.insert(header("x-request-id")), "{path}");
+            if path.starts_with("/api") {
+                assert_eq!(header("cache-control"), "no-store", "{path}");
+            }
+        }
+    }
+}

@@ -175,3 +175,51 @@ async fn a_cookie_changes_something_only_from_a_page_of_ours() {
         world.client.get(&url).header("cookie", "__session=").send().await.expect("answers");
     assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asked_for_a_change_is_written_down_whether_it_was_done_or_not() {
+    let world = World::start().await;
+    for who in [BRAND, ADA] {
+        world.join(who).await;
+    }
+    let campaign = world.campaign(BRAND).await;
+    let (status, ..) = world.post(ADA, "/campaigns", &world.terms()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, key, _) =
+        world.post(BRAND, "/api-keys", &json!({ "scopes": ["campaigns:read"] })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let (status, _) =
+        with(&world, &text(&key["secret"]), (Method::POST, "/api-keys"), Some(&json!({}))).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    world.get(BRAND, &format!("/campaigns/{campaign}")).await;
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (status, page) = world.get(ADMIN, &format!("/access-log?limit=2{cursor}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        all.extend(page["data"].as_array().expect("a list").clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let told = |one: &Value| {
+        let (role, method) = (text(&one["role"]), text(&one["method"]));
+        format!("{role} {method} {} {}", text(&one["path"]), one["status"])
+    };
+    let told: Vec<_> = all.iter().rev().map(told).collect();
+    let expected = [
+        "owner PUT /me 200",
+        "creator PUT /me 200",
+        "owner POST /campaigns 201",
+        "creator POST /campaigns 403",
+        "owner POST /api-keys 201",
+        "viewer POST /api-keys 403",
+    ];
+    assert_eq!(told, expected, "and nothing that was only read");
+    assert_eq!(all[0]["who"], key["id"]);
+    assert_eq!(all[0]["session"], Value::Null);
+    assert!(text(&all[1]["session"]).starts_with("sess_"), "{}", all[1]);
+    assert_eq!(text(&all[1]["network"]).len(), 16, "a network, and not to be read");
+    let (status, _) = world.get(BRAND, "/access-log").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}

@@ -52,6 +52,27 @@ pub struct ApiRequest {
     pub answer: Option<(u16, Vec<u8>)>,
 }
 
+/// A request that was to change something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// When, milliseconds.
+    pub at: i64,
+    /// The user's or the API key's id.
+    pub subject: String,
+    /// In which role.
+    pub role: String,
+    /// The identity provider's id of the session; none of API keys.
+    pub session: Option<String>,
+    /// What was asked.
+    pub method: String,
+    /// Of which address.
+    pub path: String,
+    /// How it was answered.
+    pub status: u16,
+    /// From which network, under the pepper.
+    pub network: [u8; 8],
+}
+
 /// One step about the API.
 #[derive(Clone, Debug)]
 pub enum ApiChange {
@@ -59,6 +80,8 @@ pub enum ApiChange {
     KeepUser(User),
     /// What a user may do changes.
     ChangeUser(UserChange),
+    /// Somebody asked for a change.
+    NoteAccess(Access),
     /// A request begins; its answer is none.
     BeginRequest(ApiRequest),
     /// A request is answered.
@@ -83,6 +106,7 @@ impl ApiChange {
             Self::KeepUser(user) => {
                 user.subject.len() + user.organisation.as_ref().map_or(0, String::len)
             }
+            Self::NoteAccess(access) => access.subject.len() + access.path.len(),
             Self::ChangeUser(change) => change.subject.len(),
             Self::BeginRequest(request) => request.subject.len() + request.key.len(),
             Self::EndRequest { subject, key, body, .. } => subject.len() + key.len() + body.len(),

@@ -148,6 +148,11 @@ pub enum ProviderChange {
         /// What came of it.
         outcome: String,
     },
+    /// Bodies of events that were dealt with before a time are forgotten.
+    ForgetEvents {
+        /// That time, milliseconds.
+        before: i64,
+    },
     /// Money was ordered to move.
     KeepExchange(Exchange),
     /// The provider's list of events was read up to here.
@@ -168,6 +173,7 @@ impl ProviderChange {
             Self::KeepEvent(event) => event.raw.len() + event.kind.len() + event.id.len(),
             Self::RetryEvent { id, why, .. } => id.len() + why.len(),
             Self::FinishEvent { id, outcome, .. } => id.len() + outcome.len(),
+            Self::ForgetEvents { .. } => 0,
             Self::KeepExchange(exchange) => exchange.key.len() + exchange.requests.len(),
             Self::KeepCursor { cursor, .. } => cursor.len(),
         }

@@ -2,14 +2,25 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::position::unsigned;
 use super::registry::Stop;
-use crate::registry::{ApiChange, ApiRequest, Rule, User, UserChange};
+use crate::registry::{Access, ApiChange, ApiRequest, Rule, User, UserChange};
 
 /// Does a change in the transaction that is open.
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
     match change {
         ApiChange::KeepUser(user) => keep_user(connection, user)?,
         ApiChange::ChangeUser(change) => change_user(connection, change)?,
+        ApiChange::NoteAccess(access) => {
+            let Access { at, subject, role, session, method, path, status, network } = access;
+            let sql = "INSERT INTO access_log
+                           (no, at_ms, subject, role, session, method, path, status, network)
+                       SELECT 1 + coalesce(max(no), 0), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                       FROM access_log";
+            connection
+                .prepare_cached(sql)?
+                .execute(params![at, subject, role, session, method, path, status, network])?;
+        }
         ApiChange::BeginRequest(request) => {
             let known = "SELECT 1 FROM api_requests WHERE subject = ?1 AND key = ?2";
             let mut known = connection.prepare_cached(known)?;
@@ -133,6 +144,29 @@ pub(super) fn party_of_organisation(
     let sql = "SELECT party FROM users WHERE organisation = ?1
                AND role IN ('viewer', 'member', 'owner') LIMIT 1";
     connection.prepare_cached(sql)?.query_row([organisation], |row| row.get(0)).optional()
+}
+
+/// The access log below a number, newest first, each row with its number.
+pub(super) fn accesses(
+    connection: &Connection,
+    (before, limit): (i64, i64),
+) -> rusqlite::Result<Vec<(u64, Access)>> {
+    let sql = "SELECT no, at_ms, subject, role, session, method, path, status, network
+               FROM access_log WHERE no < ?1 ORDER BY no DESC LIMIT ?2";
+    let read = |row: &rusqlite::Row<'_>| {
+        let access = Access {
+            at: row.get(1)?,
+            subject: row.get(2)?,
+            role: row.get(3)?,
+            session: row.get(4)?,
+            method: row.get(5)?,
+            path: row.get(6)?,
+            status: row.get(7)?,
+            network: row.get(8)?,
+        };
+        Ok((unsigned(row.get(0)?), access))
+    };
+    connection.prepare_cached(sql)?.query_map([before, limit], read)?.collect()
 }
 
 pub(super) fn request(

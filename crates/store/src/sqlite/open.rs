@@ -19,7 +19,7 @@ const LOCK: &str = "sponsorhub.lock";
 const APPLICATION_ID: i64 = 0x5370_4862;
 
 /// By number; a database's `user_version` is how many it has.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_registry.sql"),
     include_str!("../../migrations/sqlite/0003_provider.sql"),
@@ -27,6 +27,8 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0005_exchanges.sql"),
     include_str!("../../migrations/sqlite/0006_users.sql"),
     include_str!("../../migrations/sqlite/0007_webhooks_out.sql"),
+    include_str!("../../migrations/sqlite/0008_forgotten_events.sql"),
+    include_str!("../../migrations/sqlite/0009_access_log.sql"),
 ];
 
 const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());

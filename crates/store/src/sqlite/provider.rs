@@ -42,6 +42,16 @@ pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result
                        WHERE id = ?1 AND done_at_ms IS NULL";
             must(run(connection, sql, params![id, at, outcome])? == 1, Rule::EventWaits)
         }
+        ProviderChange::ForgetEvents { before } => {
+            let sql = "UPDATE provider_events SET raw = x''
+                       WHERE done_at_ms < ?1 AND length(raw) > 0";
+            // With zeros over it: the file is not to have it either.
+            connection.pragma_update(None, "secure_delete", true)?;
+            let forgotten = run(connection, sql, [before]);
+            connection.pragma_update(None, "secure_delete", false)?;
+            forgotten?;
+            Ok(())
+        }
         ProviderChange::KeepExchange(exchange) => {
             let Exchange { campaign, planned, key, at, outcome, requests } = exchange;
             let sql = "INSERT INTO provider_exchanges

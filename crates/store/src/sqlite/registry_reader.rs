@@ -11,7 +11,7 @@ use super::reader::limited;
 use super::{api, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
-    ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, EnrollmentCreator, Exchange,
+    Access, ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, EnrollmentCreator, Exchange,
     KeptEvent, Link, Maker, NearMiss, NearMissCount, Party, PersonName, PromoCode, Recipient,
     RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
 };
@@ -176,6 +176,15 @@ impl RegistryReader for SqliteRegistryReader {
         organisation: &str,
     ) -> Result<Option<[u8; 16]>, StoreError> {
         api::party_of_organisation(&self.0, organisation).map_err(fault)
+    }
+
+    fn accesses(
+        &mut self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Access)>, StoreError> {
+        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        api::accesses(&self.0, (before, limited(limit))).map_err(fault)
     }
 
     fn api_request(&mut self, subject: &str, key: &str) -> Result<Option<ApiRequest>, StoreError> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use sponsorhub_core::ids::CreatorId;
 use sponsorhub_store::registry::{
-    ApiChange, ApiRequest, Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient,
-    User, UserChange,
+    Access, ApiChange, ApiRequest, Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange,
+    Recipient, User, UserChange,
 };
 use sponsorhub_store::{Change, RegistryReader, Rule};
 
@@ -18,7 +18,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(24) {
+    match dice.below(30) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -43,13 +43,13 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             let exchange = Exchange { campaign, planned, key, at, outcome, requests };
             Change::Provider(ProviderChange::KeepExchange(exchange))
         }
-        8 => Change::Api(ApiChange::KeepUser(user(dice, at))),
-        9 => {
+        8 | 25 | 26 => Change::Api(ApiChange::KeepUser(user(dice, at))),
+        9 | 27..=29 => {
             let role = ["viewer", "member", "owner", "creator"]
                 [usize::try_from(dice.below(4)).expect("few")];
             let (subject, role) = (dice.word(), role.to_owned());
             let suspended_at = Some(at).filter(|_| dice.below(2) == 0);
-            let keeps_an_owner = dice.below(2) == 0;
+            let keeps_an_owner = dice.below(4) > 0;
             let change = UserChange { subject, role, suspended_at, at, keeps_an_owner };
             Change::Api(ApiChange::ChangeUser(change))
         }
@@ -64,7 +64,17 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
                 answer: None,
             }))
         }
-        11 => {
+        11 => Change::Api(ApiChange::NoteAccess(Access {
+            at,
+            subject: dice.word(),
+            role: dice.word(),
+            session: Some(dice.word()).filter(|_| dice.below(2) == 0),
+            method: dice.word(),
+            path: dice.word(),
+            status: 200,
+            network: [7; 8],
+        })),
+        12 => {
             let (subject, key) = (dice.word(), dice.word());
             let (status, body) = ([200, 409][usize::from(at % 2 == 0)], dice.word().into_bytes());
             Change::Api(ApiChange::EndRequest { subject, key, status, body, at })
@@ -125,6 +135,7 @@ pub(crate) struct Model {
     exchanges: Vec<Exchange>,
     cursor: Option<String>,
     users: Vec<User>,
+    accesses: Vec<Access>,
     requests: BTreeMap<(String, String), ApiRequest>,
     pub(crate) webhooks: webhooks::Model,
 }
@@ -161,6 +172,8 @@ impl Model {
                 *waits = Some(*retry_at);
             }
             ProviderChange::FinishEvent { id, .. } => *self.waiting(id)?.1 = None,
+            // No reader tells what is dealt with.
+            ProviderChange::ForgetEvents { .. } => {}
             ProviderChange::KeepExchange(exchange) => self.exchanges.push(exchange.clone()),
             ProviderChange::KeepCursor { cursor, .. } => self.cursor = Some(cursor.clone()),
         }
@@ -186,6 +199,7 @@ impl Model {
                 self.users.push(new.clone());
             }
             ApiChange::ChangeUser(change) => self.change_user(change)?,
+            ApiChange::NoteAccess(access) => self.accesses.push(access.clone()),
             ApiChange::BeginRequest(request) => {
                 let place = (request.subject.clone(), request.key.clone());
                 check(!self.requests.contains_key(&place), Rule::RequestUnique)?;
@@ -289,6 +303,14 @@ impl Model {
         }
         assert_eq!(reader.event_cursor().expect("reads"), self.cursor);
         self.compare_users(reader);
+        let found = reader.accesses(None, usize::MAX).expect("reads");
+        assert!(found.iter().map(|(_, access)| access).eq(self.accesses.iter().rev()));
+        if let Some((newest, _)) = found.first() {
+            assert_eq!(
+                reader.accesses(Some(*newest), 2).expect("reads"),
+                found[1..found.len().min(3)]
+            );
+        }
         for ((subject, key), request) in &self.requests {
             let found = reader.api_request(subject, key).expect("reads");
             assert_eq!(found.as_ref(), Some(request));

@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use rusqlite::Connection;
 use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId};
 use sponsorhub_store::registry::{
-    ApiKey, Brand, NearMiss, PersonName, PromoCode, SecretHash, Wrapped,
+    ApiKey, Brand, Endpoint, KeptEvent, NearMiss, PersonName, PromoCode, ProviderChange,
+    SecretHash, Wrapped,
 };
 use sponsorhub_store::sqlite::Sequencer;
 use sponsorhub_store::{
@@ -269,6 +270,54 @@ fn what_is_erased_is_not_in_the_file_either() {
     drop(reader);
     drop(store);
     assert_eq!(found(), [false, false]);
+}
+
+/// Bodies of the provider's events may say who a buyer is.
+#[test]
+fn what_an_event_said_is_forgotten_once_it_was_dealt_with_long_ago() {
+    let (directory, store) = filled();
+    let event = |id: &str, raw: &str| {
+        Change::Provider(ProviderChange::KeepEvent(KeptEvent {
+            id: id.to_owned(),
+            endpoint: Endpoint::Account,
+            kind: "checkout.session.completed".to_owned(),
+            created_at: T,
+            received_at: T,
+            recipient: None,
+            object: None,
+            payment: None,
+            raw: raw.repeat(20).into_bytes(),
+            tries: 0,
+        }))
+    };
+    let finish = |id: &str, at| {
+        let (id, outcome) = (id.to_owned(), "known already".to_owned());
+        Change::Provider(ProviderChange::FinishEvent { id, at, outcome })
+    };
+    record(&store, event("evt_old", "buyer of long ago "));
+    record(&store, event("evt_new", "buyer of yesterday "));
+    record(&store, event("evt_waits", "buyer of today "));
+    record(&store, finish("evt_old", T));
+    record(&store, finish("evt_new", T + 100));
+    record(&store, Change::Provider(ProviderChange::ForgetEvents { before: T + 100 }));
+    let waiting = store.registry().expect("a reader").waiting_events(T, 9).expect("reads");
+    assert_eq!(waiting.len(), 1, "what waits is whole");
+    drop(store);
+    let content = std::fs::read(directory.path().join("sponsorhub.db")).expect("readable");
+    let found = |text: &[u8]| content.windows(text.len()).any(|window| window == text);
+    let named = [&b"buyer of long ago"[..], b"buyer of yesterday", b"buyer of today"].map(found);
+    assert_eq!(named, [false, true, true]);
+    // Only as a whole, and only what is dealt with.
+    let raw = Connection::open(directory.path().join("sponsorhub.db")).expect("opens");
+    for attack in [
+        "UPDATE provider_events SET raw = x'' WHERE id = 'evt_waits'",
+        "UPDATE provider_events SET raw = x'00' WHERE id = 'evt_new'",
+        "UPDATE provider_events SET raw = x'00' WHERE id = 'evt_old'",
+        "UPDATE provider_events SET outcome = 'otherwise' WHERE id = 'evt_new'",
+        "UPDATE provider_events SET done_at_ms = 0 WHERE id = 'evt_new'",
+    ] {
+        assert!(raw.execute_batch(attack).is_err(), "{attack}");
+    }
 }
 
 #[test]

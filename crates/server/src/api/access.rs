@@ -1,0 +1,143 @@
+//! The access log: who asked for something to be changed, from where, with which session or key, and
+//! what came of it. Also what was refused.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+use sponsorhub_core::actor::Action;
+use sponsorhub_core::attribution::click::NetworkFingerprint;
+use sponsorhub_store::Change;
+use sponsorhub_store::registry::{Access, ApiChange};
+
+use super::caller::Caller;
+use super::extract::Query;
+use super::table::ROUTES;
+use super::{Fault, Page, list as page_of};
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// Who turned out to ask, told by whoever reads the token to whoever writes the log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked(Arc<Mutex<Option<Access>>>);
+
+impl Asked {
+    pub(super) fn tell(&self, access: Access) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(access);
+    }
+
+    fn take(&self) -> Option<Access> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The network of an address, as nobody can read it without the keyring.
+pub(super) fn network(shared: &Shared, caller: &Caller) -> [u8; 8] {
+    let address = shared.address(caller.peer, &caller.headers);
+    NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0
+}
+
+/// A path as it is written down: what is neither a word of a route nor in the form of an id may be anything,
+/// also somebody's address.
+pub(super) fn path(asked: &str) -> String {
+    let is_word = |step: &str| step.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let is_id = |step: &str| {
+        let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let rest = step.split_once('_').map(|(_, rest)| rest);
+        let is_ours = rest.is_some_and(|rest| rest.len() >= 20 && is_plain(rest));
+        step.len() <= 64 && (is_ours || step.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let is_in_route =
+        |step: &str| ROUTES.iter().any(|route| route.path.split('/').any(|s| s == step));
+    let mut steps = asked.trim_start_matches("/api/v1").split('/').map(|step| {
+        let is_kept = step.is_empty() || (is_word(step) && is_in_route(step)) || is_id(step);
+        if is_kept { step } else { "…" }
+    });
+    let first = steps.next().unwrap_or_default().to_owned();
+    steps.fold(first, |path, step| path + "/" + step)
+}
+
+/// Writes down every request that was to change something and whose sender is known, before it is
+/// answered.
+pub(super) async fn log(
+    State(shared): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let asked = Asked::default();
+    request.extensions_mut().insert(asked.clone());
+    let response = next.run(request).await;
+    let Some(access) = asked.take() else { return response };
+    let status = response.status().as_u16();
+    let note = Change::Api(ApiChange::NoteAccess(Access { status, ..access }));
+    match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
+        Ok(_) => response,
+        // Whatever was done is done, and whoever repeats it under its key is told so.
+        Err(error) => {
+            tracing::error!(%error, "a request could not be written down");
+            Problem::busy().into_response()
+        }
+    }
+}
+
+/// The log, newest first.
+pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+    caller.may(Action::Operate)?;
+    tokio::task::block_in_place(|| {
+        let (limit, before) = (page.limit()?, Some(page.after()?).filter(|at| *at > 0));
+        let wanted = limit.saturating_add(1);
+        let found = caller.shared.desk.registry(|registry| registry.accesses(before, wanted));
+        let found = found.map_err(Fault::from)?;
+        let next = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit);
+        let next = next.map(|(no, _)| *no);
+        let data: Vec<_> = found.iter().take(limit).map(|(_, access)| shown(access)).collect();
+        Ok(Json(page_of(&data, next)))
+    })
+}
+
+fn shown(access: &Access) -> Value {
+    json!({
+        "at": access.at,
+        "who": access.subject,
+        "role": access.role,
+        "session": access.session,
+        "method": access.method,
+        "path": access.path,
+        "status": access.status,
+        "network": HEXLOWER.encode(&access.network),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_somebodys_address_is_not_written_down() {
+        for (asked, written) in [
+            (
+                "/api/v1/campaigns/cmp_06f2n0ghh1o8rdmf8tv1p91ju8/launch",
+                "/campaigns/cmp_06f2n0ghh1o8rdmf8tv1p91ju8/launch",
+            ),
+            ("/api/v1/campaigns/x/payouts/7/retry", "/campaigns/…/payouts/7/retry"),
+            ("/api/v1/team/ada@example.com", "/team/…"),
+            (
+                "/api/v1/users/user_2NNEqL2nrIRdJ194ndJqAHwEfxC",
+                "/users/user_2NNEqL2nrIRdJ194ndJqAHwEfxC",
+            ),
+            ("/api/v1/users/ada", "/users/…"),
+            ("/api/v1/users/user_ada", "/users/…"),
+            ("/api/v1/me", "/me"),
+        ] {
+            assert_eq!(path(asked), written);
+        }
+    }
+}

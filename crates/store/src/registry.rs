@@ -14,11 +14,8 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 use crate::error::StoreError;
 
 mod api;
-
 mod change;
-
 mod provider;
-
 mod webhooks;
 
 pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
@@ -300,8 +297,7 @@ pub trait RegistryReader: Send {
     ///
     /// # Errors
     /// Faults.
-    fn party_of_organisation(&mut self, organisation: &str)
-    -> Result<Option<[u8; 16]>, StoreError>;
+    fn party_of_organisation(&mut self, id: &str) -> Result<Option<[u8; 16]>, StoreError>;
 
     /// The endpoints of a party, in the order in which they came.
     ///
@@ -350,8 +346,7 @@ pub trait RegistryReader: Send {
         limit: usize,
     ) -> Result<Vec<(u64, Delivery)>, StoreError>;
 
-    /// Requests that were to change something with numbers below `before`, newest first, each with its
-    /// number.
+    /// Requests for a change with numbers below `before`, newest first, each with its number.
     ///
     /// # Errors
     /// Faults.

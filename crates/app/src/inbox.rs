@@ -67,6 +67,9 @@ pub fn receive(
 /// [`MoneyError`]: the store says no.
 pub fn forget(desk: &Desk, now: i64) -> Result<(), MoneyError> {
     let before = now.saturating_sub(REMEMBERED_MS);
+    if !desk.registry(|registry| registry.remembers_events(before))? {
+        return Ok(());
+    }
     desk.record(Change::Provider(ProviderChange::ForgetEvents { before }), None)?;
     Ok(())
 }

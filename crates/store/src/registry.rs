@@ -15,24 +15,19 @@ use crate::error::StoreError;
 
 mod api;
 mod change;
+mod near_misses;
 mod provider;
 mod webhooks;
 
 pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
+pub use near_misses::{
+    NEAR_MISS_CHARACTERS, NEAR_MISS_DAYS, NEAR_MISSES_MAX, NearMiss, NearMissCount,
+};
 pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
 pub use webhooks::{
     DELIVERIES_MAX, Delivery, DeliveryState, Disabled, Party, Told, Webhook, WebhookChange,
 };
-
-/// Near misses that are kept of a brand.
-pub const NEAR_MISSES_MAX: u64 = 1_000;
-
-/// UTC days for which near misses are counted.
-pub const NEAR_MISS_DAYS: i64 = 400;
-
-/// Characters of a near miss's texts; what is longer is cut.
-pub const NEAR_MISS_CHARACTERS: usize = 200;
 
 /// Encrypted bytes, as the caller made them. Not shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -219,34 +214,6 @@ pub struct CampaignKey {
     pub erased_at: Option<i64>,
 }
 
-/// A report that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NearMiss {
-    /// Who reported.
-    pub brand: BrandId,
-    /// When, milliseconds.
-    pub at: i64,
-    /// Stable code of the refusal.
-    pub code: String,
-    /// The field that it is about.
-    pub field: Option<String>,
-    /// The campaign, if that much was certain.
-    pub campaign: Option<CampaignId>,
-    /// Short, and nothing about a person.
-    pub detail: String,
-}
-
-/// How often a code was the answer on a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NearMissCount {
-    /// UTC day since 1970.
-    pub day: i64,
-    /// Stable code of the refusal.
-    pub code: String,
-    /// How often.
-    pub count: u64,
-}
-
 /// Reads the registry as it is committed. One per thread; each call sees one moment.
 pub trait RegistryReader: Send {
     /// A number that grows with every change that a cache could hold ([`Change::is_cached`]). Cheap:
@@ -373,6 +340,12 @@ pub trait RegistryReader: Send {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Exchange)>, StoreError>;
+
+    /// Whether the body of an event is kept that was dealt with before a time, milliseconds.
+    ///
+    /// # Errors
+    /// Faults.
+    fn remembers_events(&mut self, before: i64) -> Result<bool, StoreError>;
 
     /// How far the provider's list of events was read; none before it was.
     ///

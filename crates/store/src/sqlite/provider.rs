@@ -199,6 +199,13 @@ pub(super) fn exchanges(
     exchanges.collect()
 }
 
+/// Whether there is anything to forget.
+pub(super) fn remembers(connection: &Connection, before: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM provider_events
+               WHERE done_at_ms IS NOT NULL AND done_at_ms < ?1 AND length(raw) > 0";
+    connection.prepare_cached(sql)?.exists([before])
+}
+
 pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT cursor FROM provider_cursors";
     connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()

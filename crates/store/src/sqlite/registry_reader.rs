@@ -236,6 +236,10 @@ impl RegistryReader for SqliteRegistryReader {
         provider::exchanges(&self.0, campaign, (after, limited(limit))).map_err(fault)
     }
 
+    fn remembers_events(&mut self, before: i64) -> Result<bool, StoreError> {
+        provider::remembers(&self.0, before).map_err(fault)
+    }
+
     fn event_cursor(&mut self) -> Result<Option<String>, StoreError> {
         provider::cursor(&self.0).map_err(fault)
     }

@@ -299,7 +299,11 @@ fn what_an_event_said_is_forgotten_once_it_was_dealt_with_long_ago() {
     record(&store, event("evt_waits", "buyer of today "));
     record(&store, finish("evt_old", T));
     record(&store, finish("evt_new", T + 100));
+    let remembers =
+        |before| store.registry().expect("a reader").remembers_events(before).expect("reads");
+    assert!(remembers(T + 100) && !remembers(T), "what is dealt with before that");
     record(&store, Change::Provider(ProviderChange::ForgetEvents { before: T + 100 }));
+    assert!(!remembers(T + 100) && remembers(T + 101));
     let waiting = store.registry().expect("a reader").waiting_events(T, 9).expect("reads");
     assert_eq!(waiting.len(), 1, "what waits is whole");
     drop(store);

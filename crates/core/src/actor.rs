@@ -2,7 +2,7 @@
 //!
 //! The table says whether a role may do such a thing at all. Whose thing it is (this brand's
 //! campaign, this creator's enrollment) is for whoever looks it up: a role alone never opens
-//! somebody else's. `cargo xtask permissions` prints the table.
+//! somebody else's. docs/api.md lists the roles.
 
 use std::fmt;
 

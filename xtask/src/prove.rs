@@ -38,6 +38,8 @@ const KILLED_AT_EVERY_BOUNDARY: &str =
 const ORDERS_OF_EVENTS: &str =
     "test -p sponsorhub --test api all_720_orders -- --ignored --nocapture";
 
+const REQUESTS_MADE_UP: &str = "test -p sponsorhub --test api at_length -- --ignored --nocapture";
+
 const REPLAY: &str = "test -p sponsorhub --test replay -- --nocapture comes_out what_if_says";
 
 const REPLAY_KILLED: &str =
@@ -135,6 +137,12 @@ fn proofs_of_servers(orders: Option<&Path>) -> Vec<Proof> {
             shows: "At a provider that cuts, fails, refuses and forgets, with an operator who tries \
                     again and gives up at random, each payout is transferred once and the sums agree.",
             command: Ok(Cargo::new(PAYOUTS_UNDER_FAULTS)),
+        },
+        Proof {
+            name: "Made-up requests to every operation",
+            shows: "What schemathesis makes of the API's document, for a creator, an operator and an owner, \
+                    is answered as the document says, and never by a 5xx.",
+            command: Ok(Cargo::new(REQUESTS_MADE_UP)),
         },
         Proof {
             name: "Bugs that lost other people's money",

@@ -121,6 +121,9 @@ pub enum ApiKeyError {
     /// No such scope.
     #[error("scopes: `{0}` is none; there is {known}", known = SCOPES.join(", "))]
     Scope(String),
+    /// It is revoked or has expired.
+    #[error("it is no longer valid; issue another")]
+    Over,
     /// It would never be valid.
     #[error("expires_at: a time to come, milliseconds since 1970")]
     Expired,
@@ -195,6 +198,46 @@ pub fn issue(
 /// [`ApiKeyError`].
 pub fn revoke(store: &dyn Store, key: ApiKeyId, now: i64) -> Result<(), ApiKeyError> {
     record(store, Change::RevokeApiKey { key, at: now })
+}
+
+/// Which key another takes over from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Whose it is.
+    pub brand: BrandId,
+    /// Which.
+    pub key: ApiKeyId,
+    /// How long it goes on to be valid at the latest, milliseconds.
+    pub until: i64,
+    /// From when the new one is no longer valid, milliseconds.
+    pub expires_at: Option<i64>,
+}
+
+/// Issues the key that takes over from another, and may do the same.
+///
+/// # Errors
+/// [`ApiKeyError`]; [`Rule::ApiKeyKnown`] of a key that is another brand's, [`ApiKeyError::Over`] of one
+/// that is no longer valid.
+pub fn rotate(
+    store: &dyn Store,
+    keys: &Keys,
+    chance: &dyn Chance,
+    rotation: Rotation,
+    now: i64,
+) -> Result<Issued, ApiKeyError> {
+    let Rotation { brand, key, until, expires_at } = rotation;
+    let known = store.registry()?.api_keys(brand)?.into_iter().find(|known| known.id == key);
+    let known = known.ok_or(ApiKeyError::Rule(Rule::ApiKeyKnown))?;
+    if !known.is_valid(now) {
+        return Err(ApiKeyError::Over);
+    }
+    let (scopes, needs_signature) = (known.scopes, known.needs_signature);
+    let issued =
+        issue(store, keys, chance, Wanted { brand, scopes, needs_signature, expires_at }, now)?;
+    if known.expires_at.is_none_or(|at| until < at) {
+        record(store, Change::ExpireApiKey { key, expires_at: until })?;
+    }
+    Ok(issued)
 }
 
 /// A key as it is listed.

@@ -23,7 +23,7 @@ pub(crate) struct Guest {
 }
 
 /// Whoever has one IPv6 address has the 2^64 that begin like it.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

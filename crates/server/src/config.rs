@@ -1,6 +1,7 @@
 //! Settings: `sponsorhub.toml`, over it `SPONSORHUB_*` from the environment, over that the flags.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,6 +12,7 @@ use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::money::Minor;
 
 use crate::outside::{Outside, OutsideArguments, OutsideFile};
+use crate::rates::PER_MINUTE;
 use crate::telemetry::LogFormat;
 
 /// Settings of `serve`, each of which may be absent.
@@ -67,6 +69,10 @@ pub(crate) struct ServeArguments {
     /// What it keeps beside that, minor units [default: 100].
     #[arg(long, env = "SPONSORHUB_PROVIDER_FEE_RESERVE_FIXED", value_name = "AMOUNT")]
     provider_fee_reserve_fixed: Option<i64>,
+    /// How often everybody may ask the API, requests a minute; reports are never limited
+    /// [default: 600].
+    #[arg(long, env = "SPONSORHUB_API_REQUESTS_PER_MINUTE", value_name = "COUNT")]
+    api_requests_per_minute: Option<NonZeroU32>,
     #[command(flatten)]
     outside: OutsideArguments,
     /// Answer reports without storing anything: what a benchmark compares with.
@@ -96,6 +102,7 @@ struct File {
     platform_fee_bps: Option<u32>,
     provider_fee_reserve_bps: Option<u32>,
     provider_fee_reserve_fixed: Option<i64>,
+    api_requests_per_minute: Option<NonZeroU32>,
     #[serde(default)]
     outside: OutsideFile,
     data_dir: Option<PathBuf>,
@@ -123,6 +130,7 @@ pub(crate) struct Config {
     pub(crate) clock: ClockKind,
     pub(crate) rollup_seconds: u32,
     pub(crate) fees: Fees,
+    pub(crate) api_requests_per_minute: NonZeroU32,
     pub(crate) outside: Outside,
     /// Who operates it from the start; more are named by `keys`.
     pub(crate) operators: Vec<String>,
@@ -148,6 +156,7 @@ impl Config {
         anyhow::ensure!(threads.is_none_or(|n| (1..=512).contains(&n)), "threads: 1 to 512");
         let rollup_seconds = arguments.rollup_seconds.or(file.rollup_seconds).unwrap_or(60);
         anyhow::ensure!((1..=3_600).contains(&rollup_seconds), "rollup_seconds: 1 to 3600");
+        let rate = arguments.api_requests_per_minute.or(file.api_requests_per_minute);
         let usual = Fees::default();
         let fixed = arguments.provider_fee_reserve_fixed.or(file.provider_fee_reserve_fixed);
         let fees = Fees::try_new(
@@ -175,6 +184,7 @@ impl Config {
             clock: arguments.clock.or(file.clock).unwrap_or_default(),
             rollup_seconds,
             fees,
+            api_requests_per_minute: rate.unwrap_or(PER_MINUTE),
             outside: Outside::new(arguments.outside, file.outside),
             operators: Vec::new(),
             #[cfg(feature = "bench-yardsticks")]

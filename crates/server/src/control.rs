@@ -88,7 +88,7 @@ async fn answer(listener: UnixListener, router: Router) {
 
 fn problem(error: &ApiKeyError) -> Problem {
     let status = match error {
-        ApiKeyError::Rule(_) | ApiKeyError::Scope(_) | ApiKeyError::Expired => {
+        ApiKeyError::Rule(_) | ApiKeyError::Scope(_) | ApiKeyError::Expired | ApiKeyError::Over => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         ApiKeyError::Busy | ApiKeyError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

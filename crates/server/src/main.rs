@@ -31,6 +31,8 @@ mod places;
 
 mod problem;
 
+mod rates;
+
 mod routes;
 
 #[cfg(feature = "sandbox")]

@@ -30,6 +30,7 @@ use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
 use crate::outside::Clients;
 use crate::places::Places;
+use crate::rates::Rates;
 use crate::shared::{Limits, Parts, Shared};
 use crate::telemetry::{Figures, start_logging};
 use crate::virtual_clock::VirtualClock;
@@ -212,6 +213,7 @@ fn share(
         bell: Bell::default(),
         clients: outer.clients,
         under_way: UnderWay::default(),
+        rates: Rates::new(config.api_requests_per_minute),
         approvals: Approvals::default(),
         public_url: outer.public_url,
     }))

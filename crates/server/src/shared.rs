@@ -20,6 +20,7 @@ use crate::background::Noted;
 use crate::bodies::{Bodies, Limit};
 use crate::outside::Clients;
 use crate::places::Places;
+use crate::rates::Rates;
 use crate::telemetry::Figures;
 use crate::work::Bell;
 
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) clients: Clients,
     /// Requests of the API that are being answered.
     pub(crate) under_way: UnderWay,
+    /// How often the API may be asked.
+    pub(crate) rates: Rates,
     /// What operators propose to each other.
     pub(crate) approvals: Approvals,
     /// Where browsers reach this server, without a slash at the end.

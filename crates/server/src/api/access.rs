@@ -16,9 +16,8 @@ use sponsorhub_store::Change;
 use sponsorhub_store::registry::{Access, ApiChange};
 
 use super::caller::Caller;
-use super::extract::Query;
 use super::table::ROUTES;
-use super::{Fault, Page, list as page_of};
+use super::{Fault, Page};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -89,17 +88,17 @@ pub(super) async fn log(
 }
 
 /// The log, newest first.
-pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::Operate)?;
     tokio::task::block_in_place(|| {
-        let (limit, before) = (page.limit()?, Some(page.after()?).filter(|at| *at > 0));
-        let wanted = limit.saturating_add(1);
-        let found = caller.shared.desk.registry(|registry| registry.accesses(before, wanted));
-        let found = found.map_err(Fault::from)?;
-        let next = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit);
-        let next = next.map(|(no, _)| *no);
-        let data: Vec<_> = found.iter().take(limit).map(|(_, access)| shown(access)).collect();
-        Ok(Json(page_of(&data, next)))
+        let desk = &caller.shared.desk;
+        let page = page.gather(page.after()?, |before, count| {
+            let before = Some(*before).filter(|at| *at > 0);
+            let found = desk.registry(|registry| registry.accesses(before, count));
+            let found = found.map_err(Fault::from)?.into_iter();
+            Ok(found.map(|(no, access)| (no, Some(shown(&access)))).collect())
+        });
+        page.map(Json)
     })
 }
 

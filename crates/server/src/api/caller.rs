@@ -10,6 +10,7 @@ use sponsorhub_store::registry::{Access, User};
 
 use super::Fault;
 use super::access::{self, Asked};
+use super::budget::Left;
 use super::standing::{self, Standing};
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -61,12 +62,16 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Standing { subject, role, user, party, organisation, session, scopes } =
-            standing::of(parts, shared).await?;
         let peer = parts
             .extensions
             .get::<Peer>()
             .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let left = parts.extensions.get::<Left>().cloned().unwrap_or_default();
+        let address = shared.address(peer, &parts.headers);
+        shared.rates.of_address(address).map_or(Ok(()), |budget| left.tell(budget))?;
+        let Standing { subject, role, user, party, organisation, session, scopes } =
+            standing::of(parts, shared).await?;
+        left.tell(shared.rates.of_caller(&subject))?;
         let caller = Self {
             shared: Held(shared.clone()),
             subject,

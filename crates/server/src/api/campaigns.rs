@@ -14,13 +14,10 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::refusal::Refusal;
 
 use super::caller::Caller;
-use super::extract::{Content, Nothing, Path, Query, body_of, problem};
+use super::extract::{Content, Nothing, Path, body_of, problem};
 use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
-
-/// Campaigns that are listed at a time.
-const PAGE: usize = 1_000;
 
 fn shown(id: CampaignId, state: &Campaign) -> Value {
     json!({
@@ -69,26 +66,19 @@ pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Pr
         .await
 }
 
-pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     tokio::task::block_in_place(|| {
-        let mut numbered = Vec::new();
-        let mut after = page.after()?;
-        let wanted = page.limit()?.saturating_add(1);
-        loop {
-            let some = caller.shared.desk.read(|reader| reader.campaigns(after, PAGE));
-            let some = some.map_err(Fault::from)?;
-            for listed in &some {
-                after = listed.no;
-                if numbered.len() < wanted && caller.sees(listed.campaign).is_ok() {
-                    numbered.push((listed.no, look(&caller, listed.campaign)?));
-                }
-            }
-            if some.len() < PAGE || numbered.len() >= wanted {
-                break;
-            }
-        }
-        page.cut(numbered.into_iter()).map(Json)
+        let page = page.gather(page.after()?, |after, count| {
+            let some = caller.shared.desk.read(|reader| reader.campaigns(*after, count));
+            let shown = some.map_err(Fault::from)?.into_iter().map(|listed| {
+                let is_seen = caller.sees(listed.campaign).is_ok();
+                let shown = is_seen.then(|| look(&caller, listed.campaign)).transpose()?;
+                Ok((listed.no, shown))
+            });
+            shown.collect()
+        });
+        page.map(Json)
     })
 }
 

@@ -13,7 +13,7 @@ use sponsorhub_core::ledger::records::Deposit;
 use sponsorhub_core::money::{Currency, Minor};
 
 use super::caller::Caller;
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Path, body_of};
 use super::{Fault, Page, money};
 use crate::problem::Problem;
 use crate::words;
@@ -96,7 +96,7 @@ pub(super) async fn open(
 pub(super) async fn list(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadBalances)?;
     let looked = caller.look_at(campaign, |state, _| {

@@ -12,7 +12,7 @@ use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Nothing, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, body_of};
 use super::ledger::{payout, reason};
 use super::once::Seed;
 use super::{Fault, Page};
@@ -41,10 +41,10 @@ fn of_campaign(campaign: CampaignId, no: u64, state: &Campaign) -> Vec<(u64, Val
 }
 
 /// All payouts whose money has not arrived, oldest campaign first.
-pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::Operate)?;
     tokio::task::block_in_place(|| {
-        let wanted = page.limit()?.saturating_add(1);
+        let wanted = page.limit().saturating_add(1);
         let after = page.after()?;
         let (mut open, mut seen) = (Vec::new(), (after >> SEQ_BITS).saturating_sub(1));
         loop {
@@ -68,13 +68,13 @@ pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Jso
 pub(super) async fn exchanges(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::Operate)?;
     tokio::task::block_in_place(|| {
         let desk = &caller.shared.desk;
         desk.look(campaign, |_| ()).map_err(Fault::from)?;
-        let (after, wanted) = (page.after()?, page.limit()?.saturating_add(1));
+        let (after, wanted) = (page.after()?, page.limit().saturating_add(1));
         let kept = desk.registry(|reader| reader.exchanges(campaign, after, wanted));
         let shown = kept.map_err(Fault::from)?.into_iter().map(|(no, one)| {
             let requests: Vec<_> = one.requests.split_terminator(',').collect();

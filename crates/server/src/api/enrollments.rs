@@ -16,7 +16,7 @@ use sponsorhub_store::Rule;
 use sponsorhub_store::registry::Maker;
 
 use super::caller::Caller;
-use super::extract::{Content, Nothing, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, body_of};
 use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
@@ -100,7 +100,7 @@ pub(super) async fn enroll(
 pub(super) async fn list(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     let looked = caller.look_at(campaign, |state, is_seen| {
@@ -192,7 +192,7 @@ pub(super) async fn make_link(
 pub(super) async fn links(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     tokio::task::block_in_place(|| {
@@ -265,7 +265,7 @@ fn known_code(
 pub(super) async fn codes(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     tokio::task::block_in_place(|| {

@@ -20,16 +20,14 @@ use sponsorhub_core::merkle::leaf_hash;
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::{day_of, plus_days};
+use sponsorhub_store::store::EntryRow;
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Nothing, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, body_of};
 use super::once::Seed;
-use super::{Fault, Page, list as page_of, money};
+use super::{Fault, Page, money};
 use crate::problem::Problem;
 use crate::words;
-
-/// Entries that are looked through for one page of a list that shows only some.
-const SCANNED_MAX: usize = 10_000;
 
 /// An entry's bytes as JSON, with its leaf in the tree.
 fn entry(bytes: &[u8]) -> Value {
@@ -42,23 +40,12 @@ fn entry(bytes: &[u8]) -> Value {
 pub(super) async fn entries(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadLedger)?;
     tokio::task::block_in_place(|| {
         caller.sees(campaign)?;
-        let (after, limit) = (page.after()?, page.limit()?);
-        let from = after.saturating_add(1);
-        let read = caller
-            .shared
-            .desk
-            .read(|reader| reader.entries(campaign, from, limit.saturating_add(1)));
-        let mut read = read.map_err(Fault::from)?;
-        let has_more = read.len() > limit;
-        read.truncate(limit);
-        let last = after.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-        let entries: Vec<_> = read.iter().map(|bytes| entry(bytes)).collect();
-        Ok(Json(page_of(&entries, has_more.then_some(last))))
+        scanned(&caller, campaign, &page, |row| Some(entry(row.bytes))).map(Json)
     })
 }
 
@@ -66,7 +53,7 @@ pub(super) async fn entries(
 pub(super) async fn conversions(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(if caller.role == Role::Creator {
         Action::ReadOwnEarnings
@@ -76,42 +63,40 @@ pub(super) async fn conversions(
     tokio::task::block_in_place(|| {
         caller.sees(campaign)?;
         let own = own(&caller, campaign)?;
-        let (mut after, limit) = (page.after()?, page.limit()?);
-        let mut found = Vec::new();
-        let (mut scanned, mut has_more) = (0, false);
-        caller
-            .shared
-            .desk
-            .read(|reader| {
-                reader.scan(campaign, after.saturating_add(1), SCANNED_MAX, &mut |row| {
-                    scanned += 1;
-                    if found.len() == limit {
-                        has_more = true;
-                        return;
-                    }
-                    after = row.seq;
-                    let result = match row.kind {
-                        Kind::ConversionAccepted => "accepted",
-                        Kind::ConversionHeld => "held",
-                        Kind::ConversionRejected => "rejected",
-                        Kind::ConversionReversed => "reversed",
-                        _ => return,
-                    };
-                    let mut shown = entry(row.bytes);
-                    let enrollment = shown["enrollment"].as_str().map(str::to_owned);
-                    if own
-                        .as_ref()
-                        .is_some_and(|own| !own.contains(&enrollment.unwrap_or_default()))
-                    {
-                        return;
-                    }
-                    shown["result"] = json!(result);
-                    found.push(shown);
-                })
-            })
-            .map_err(Fault::from)?;
-        let next = (has_more || scanned == SCANNED_MAX).then_some(after);
-        Ok(Json(page_of(&found, next)))
+        let is_own = |entry: &Value| {
+            let enrollment = entry["enrollment"].as_str().unwrap_or_default();
+            own.as_ref().is_none_or(|own| own.iter().any(|one| one == enrollment))
+        };
+        let conversion = |row: &EntryRow<'_>| {
+            let result = match row.kind {
+                Kind::ConversionAccepted => "accepted",
+                Kind::ConversionHeld => "held",
+                Kind::ConversionRejected => "rejected",
+                Kind::ConversionReversed => "reversed",
+                _ => return None,
+            };
+            let mut shown = entry(row.bytes);
+            shown["result"] = json!(result);
+            Some(shown).filter(is_own)
+        };
+        scanned(&caller, campaign, &page, conversion).map(Json)
+    })
+}
+
+/// A page of the entries that are shown and asked for.
+fn scanned(
+    caller: &Caller,
+    campaign: CampaignId,
+    page: &Page,
+    shown: impl Fn(&EntryRow<'_>) -> Option<Value>,
+) -> Result<Value, Problem> {
+    page.gather(page.after()?, |after, count| {
+        let mut rows = Vec::new();
+        let mut each = |row: EntryRow<'_>| rows.push((row.seq, shown(&row)));
+        let desk = &caller.shared.desk;
+        let from = after.saturating_add(1);
+        desk.read(|reader| reader.scan(campaign, from, count, &mut each)).map_err(Fault::from)?;
+        Ok(rows)
     })
 }
 
@@ -179,7 +164,7 @@ pub(super) fn payout(campaign: CampaignId, state: &Campaign, seq: Seq, payout: &
 pub(super) async fn payouts(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadPayouts)?;
     let looked = caller.look_at(campaign, |state, is_seen| {
@@ -247,7 +232,7 @@ pub(super) async fn statement(
 pub(super) async fn holds(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadCampaign)?;
     let looked = caller.look_at(campaign, |state, is_seen| {

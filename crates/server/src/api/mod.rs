@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`. One table of routes makes the router and the `OpenAPI` document.
 
 mod access;
+mod budget;
 mod caller;
 mod campaigns;
 mod deposits;
@@ -9,6 +10,7 @@ mod enrollments;
 mod extract;
 mod keys;
 mod ledger;
+mod lists;
 mod me;
 mod once;
 mod openapi;
@@ -19,13 +21,13 @@ mod schemas;
 mod standing;
 mod table;
 mod team;
+mod versions;
 mod webhooks;
 mod workers;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use serde::Deserialize;
+use axum::middleware::{from_fn, from_fn_with_state};
 use serde_json::{Value, json};
 use sponsorhub_app::campaigns::CampaignError;
 use sponsorhub_app::deposits::MoneyError;
@@ -40,6 +42,7 @@ use crate::problem::Problem;
 use crate::shared::Shared;
 
 pub(crate) use caller::Peer;
+use lists::Page;
 pub(crate) use once::UnderWay;
 
 /// Largest body, bytes: with room to spare in an entry, which has at most 64 KiB.
@@ -58,6 +61,7 @@ pub(crate) fn router(shared: Shared) -> Router<Shared> {
     let value = axum::http::HeaderValue::from_static("no-store");
     router
         .layer(from_fn_with_state(shared, access::log))
+        .layer(from_fn(budget::show))
         .layer(SetResponseHeaderLayer::if_not_present(name, value))
 }
 
@@ -165,58 +169,4 @@ fn of_rule(rule: Rule) -> Problem {
 /// An amount as the API writes it.
 pub(super) fn money(amount: Minor, currency: Currency) -> Value {
     json!({ "amount": amount.0, "currency": currency.code() })
-}
-
-/// Which part of a list is wanted.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Page {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
-/// Most things of one page.
-const LIMIT_MAX: usize = 100;
-
-impl Page {
-    /// How many.
-    pub(super) fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(50);
-        if (1..=LIMIT_MAX).contains(&limit) {
-            return Ok(limit);
-        }
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "field_invalid", "1 to 100");
-        Err(problem.about("limit"))
-    }
-
-    /// Behind which position.
-    pub(super) fn after(&self) -> Result<u64, Problem> {
-        let Some(cursor) = &self.cursor else { return Ok(0) };
-        let wrong = || {
-            let detail = "a cursor is `next_cursor` of the page before";
-            Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("cursor")
-        };
-        cursor.parse().map_err(|_| wrong())
-    }
-
-    /// Behind which text, where a list is ordered by one.
-    pub(super) fn after_text(&self) -> &str {
-        self.cursor.as_deref().unwrap_or_default()
-    }
-
-    /// A page of `things`, each with a position that grows.
-    pub(super) fn cut(&self, things: impl Iterator<Item = (u64, Value)>) -> Result<Value, Problem> {
-        let (limit, after) = (self.limit()?, self.after()?);
-        let mut things = things.filter(|(position, _)| *position > after);
-        let page: Vec<_> = things.by_ref().take(limit).collect();
-        let last = page.last().map(|(position, _)| *position);
-        let next = things.next().and(last);
-        let page: Vec<_> = page.into_iter().map(|(_, thing)| thing).collect();
-        Ok(list(&page, next))
-    }
-}
-
-/// A page as the API writes it.
-pub(super) fn list(things: &[Value], next: Option<u64>) -> Value {
-    json!({ "data": things, "next_cursor": next.map(|next| next.to_string()) })
 }

@@ -7,7 +7,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
@@ -20,6 +19,7 @@ use sponsorhub_store::{Change, Rule};
 
 use super::Fault;
 use super::caller::Caller;
+use super::versions::{respond, tag};
 use crate::problem::Problem;
 use crate::world::SystemChance;
 
@@ -53,7 +53,7 @@ pub(crate) struct UnderWay {
 const REFUSED_MAX: usize = 100_000;
 
 impl UnderWay {
-    fn of(&self, subject: &str, key: &str) -> Alone {
+    pub(super) fn of(&self, subject: &str, key: &str) -> Alone {
         let mut all = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody waits for what only this map knows.
         all.retain(|_, one| Arc::strong_count(one) > 1);
@@ -85,7 +85,7 @@ impl Caller {
         let Some(key) = key else {
             let (status, answer) = work(Seed { id: self.fresh(), is_repeat: false }).await?;
             self.make_known();
-            return Ok((status, Json(answer)).into_response());
+            return Ok(respond(status, answer));
         };
         let alone = self.shared.under_way.of(&self.subject, &key);
         let _alone = alone.lock().await;
@@ -98,7 +98,9 @@ impl Caller {
                 (header::CONTENT_TYPE, json),
                 (header::HeaderName::from_static("idempotent-replayed"), replayed),
             ];
-            return Ok((status, headers, body).into_response());
+            let version = serde_json::from_slice(&body).ok().as_ref().and_then(tag);
+            let version = version.map(|version| [(header::ETAG, version)]);
+            return Ok((status, headers, version, body).into_response());
         }
         let asked = (self.subject.clone(), key.clone());
         let (status, answer) = match work(seed).await {
@@ -125,7 +127,7 @@ impl Caller {
             self.shared.desk.record(Change::Api(end), Some(Rule::RequestWaits))
         })
         .map_err(Fault::from)?;
-        Ok((status, Json(answer)).into_response())
+        Ok(respond(status, answer))
     }
 
     /// One route does, where that bug is planted.

@@ -3,6 +3,7 @@
 use axum::Json;
 use serde_json::{Map, Value, json};
 
+use super::lists::{Filter, LIMIT, LIMIT_MAX};
 use super::schemas;
 use super::table::{ROUTES, Route};
 
@@ -22,26 +23,43 @@ fn parameters(route: &Route) -> Vec<Value> {
         })
         .collect();
     if route.answer.ends_with("List") {
-        let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 });
+        let limit =
+            json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT });
         all.push(json!({ "name": "limit", "in": "query", "schema": limit }));
         all.push(json!({ "name": "cursor", "in": "query", "schema": { "type": "string" } }));
+        all.extend(route.filters.iter().map(Filter::described));
     }
     if route.method != "get" {
         let key = json!({ "type": "string", "maxLength": 255 });
         all.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": key }));
     }
+    if is_edit(route) {
+        let about = "the version that was seen; another one is 412 `version_changed`";
+        let tag = json!({ "type": "string" });
+        all.push(json!({
+            "name": "If-Match", "in": "header", "description": about, "schema": tag,
+        }));
+    }
     all
+}
+
+/// Whether a route edits a thing that others may edit too.
+fn is_edit(route: &Route) -> bool {
+    matches!(route.method, "put" | "patch") && route.path.contains('{')
 }
 
 /// With which statuses a request may be refused.
 fn refusals(route: &Route) -> Vec<u16> {
-    let mut all = vec![400, 401, 403, 503];
+    let mut all = vec![400, 401, 403, 429, 503];
     if route.path.contains('{') {
         all.push(404);
     }
     if route.method != "get" {
         // Too slow, in conflict with what is there, too large, another request under the same key.
         all.extend([408, 409, 413, 422]);
+    }
+    if is_edit(route) {
+        all.push(412);
     }
     all
 }

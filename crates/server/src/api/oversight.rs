@@ -17,7 +17,7 @@ use sponsorhub_core::refusal::Refusal;
 
 use super::caller::{Caller, not_found};
 use super::deposits::Amount;
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Path, body_of};
 use super::ledger::reason;
 use super::once::Seed;
 use super::{Fault, Page, money};
@@ -28,7 +28,7 @@ use crate::words;
 pub(super) async fn refunds(
     caller: Caller,
     Path(campaign): Path<CampaignId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadBalances)?;
     let looked = caller.look_at(campaign, |state, _| {

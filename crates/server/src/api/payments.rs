@@ -13,7 +13,7 @@ use sponsorhub_store::registry::Recipient;
 use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, body_of};
 use super::once::Seed;
-use super::{Fault, list};
+use super::{Fault, Page};
 use crate::problem::Problem;
 
 fn shown(recipient: &Recipient) -> Value {
@@ -49,7 +49,7 @@ pub(super) async fn onboard(caller: Caller, body: Content) -> Result<Response, P
 }
 
 /// What went on to the creator's bank, as the provider has it now.
-pub(super) async fn bank_payouts(caller: Caller) -> Result<Json<Value>, Problem> {
+pub(super) async fn bank_payouts(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::ManageRecipient)?;
     let creator = caller.creator()?;
     let known = tokio::task::block_in_place(|| {
@@ -57,19 +57,16 @@ pub(super) async fn bank_payouts(caller: Caller) -> Result<Json<Value>, Problem>
     });
     let known = known.map_err(Fault::from)?.ok_or_else(not_found)?;
     let payouts = caller.shared.clients.provider.bank_payouts(&known.account).await;
-    let payouts: Vec<_> = payouts
-        .map_err(Fault::Provider)?
-        .into_iter()
-        .map(|one| {
-            json!({
-                "id": one.id,
-                "amount": { "amount": one.amount.0, "currency": one.currency.to_uppercase() },
-                "state": one.state,
-                "arrives_at": one.arrives_at,
-            })
-        })
-        .collect();
-    Ok(Json(list(&payouts, None)))
+    let shown = payouts.map_err(Fault::Provider)?.into_iter().zip(1_u64..).map(|(one, no)| {
+        let shown = json!({
+            "id": one.id,
+            "amount": { "amount": one.amount.0, "currency": one.currency.to_uppercase() },
+            "state": one.state,
+            "arrives_at": one.arrives_at,
+        });
+        (no, shown)
+    });
+    page.cut(shown).map(Json)
 }
 
 pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {

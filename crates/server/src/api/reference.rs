@@ -13,7 +13,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:60rem;margin:2rem auto;padding:0 1rem}h2{margin-top:2.5rem;overflow-wrap:anywhere}\
 code{overflow-wrap:anywhere}dt{margin-top:.6rem}dd{margin-left:1.2rem}\
-summary{cursor:pointer;padding:.3rem 0}";
+nav ul{padding-left:0;list-style:none;columns:22rem}nav li{break-inside:avoid;margin:.2rem 0}";
 
 /// Text as HTML shows it.
 fn escape(text: &str) -> String {
@@ -68,13 +68,16 @@ fn fields(page: &mut String, schema: &Value) -> std::fmt::Result {
 fn operation(page: &mut String, method: &str, path: &str, operation: &Value) -> std::fmt::Result {
     let text = |name: &str| escape(operation[name].as_str().unwrap_or_default());
     let method = method.to_uppercase();
-    writeln!(page, "<h2><code>{method} {}</code></h2>", escape(path))?;
+    let anchor = anchor(&method, path);
+    writeln!(page, "<h2 id=\"{anchor}\"><code>{method} {}</code></h2>", escape(path))?;
     writeln!(page, "<p>{}. {}</p>\n<dl>", text("summary"), text("description"))?;
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let name = escape(parameter["name"].as_str().unwrap_or_default());
         let place = escape(parameter["in"].as_str().unwrap_or_default());
         let kind = kind(&parameter["schema"]);
-        writeln!(page, "<dt><code>{name}</code></dt><dd>{kind}, in {place}</dd>")?;
+        let about = parameter["description"].as_str().map(|about| format!("; {}", escape(about)));
+        let about = about.unwrap_or_default();
+        writeln!(page, "<dt><code>{name}</code></dt><dd>{kind}, in {place}{about}</dd>")?;
     }
     let content = |of: &Value| {
         let content = of["content"].as_object()?;
@@ -83,11 +86,40 @@ fn operation(page: &mut String, method: &str, path: &str, operation: &Value) -> 
     if let Some(kind) = content(&operation["requestBody"]) {
         writeln!(page, "<dt>body</dt><dd>{kind}</dd>")?;
     }
+    let mut problems = Vec::new();
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
         let kind = content(response).unwrap_or_default();
-        writeln!(page, "<dt>{}</dt><dd>{kind}</dd>", escape(status))?;
+        if status.starts_with('2') {
+            writeln!(page, "<dt>{}</dt><dd>{kind}</dd>", escape(status))?;
+        } else {
+            problems.push(escape(status));
+        }
     }
+    let problems = problems.join(", ");
+    writeln!(page, "<dt>{problems}</dt><dd><a href=\"#Problem\">Problem</a></dd>")?;
     page.push_str("</dl>\n");
+    Ok(())
+}
+
+/// The name of a route in links to it.
+fn anchor(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/api/v1/");
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    format!("{}-{}", method.to_lowercase(), path.chars().map(plain).collect::<String>())
+}
+
+/// Links to everything on the page.
+fn contents(page: &mut String, document: &Value) -> std::fmt::Result {
+    page.push_str("<nav aria-label=\"Contents\"><ul>\n");
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for (method, one) in operations.as_object().into_iter().flatten() {
+            let (method, about) = (method.to_uppercase(), one["summary"].as_str());
+            let (anchor, about) = (anchor(&method, path), escape(about.unwrap_or_default()));
+            let path = escape(path.trim_start_matches("/api/v1"));
+            writeln!(page, "<li><a href=\"#{anchor}\">{method} {path}</a> {about}</li>")?;
+        }
+    }
+    page.push_str("<li><a href=\"#shapes\">Shapes</a></li>\n</ul></nav>\n");
     Ok(())
 }
 
@@ -104,12 +136,13 @@ fn page(document: &Value) -> Result<String, std::fmt::Error> {
         info("version"),
         info("description")
     );
+    contents(&mut page, document)?;
     for (path, operations) in document["paths"].as_object().into_iter().flatten() {
         for (method, one) in operations.as_object().into_iter().flatten() {
             operation(&mut page, method, path, one)?;
         }
     }
-    page.push_str("<h2>Shapes</h2>\n");
+    page.push_str("<h2 id=\"shapes\">Shapes</h2>\n");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
         writeln!(page, "<h3 id=\"{0}\"><code>{0}</code></h3>", escape(name))?;
         fields(&mut page, schema)?;
@@ -143,7 +176,11 @@ mod tests {
             assert!(page.contains(&head), "{head}");
         }
         let links: Vec<_> = page.split("href=\"#").skip(1).collect();
-        assert!(links.len() > ROUTES.len());
+        assert!(links.len() > 2 * ROUTES.len(), "contents, and what each route is about");
+        let ids: Vec<_> =
+            page.split(" id=\"").skip(1).filter_map(|id| id.split('"').next()).collect();
+        let once: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(once.len(), ids.len(), "each name is there once");
         for link in links {
             let name = link.split('"').next().expect("a quote ends it");
             assert!(page.contains(&format!("id=\"{name}\"")), "{name}");

@@ -112,6 +112,7 @@ fn inputs() -> Vec<(&'static str, Value)> {
             "ChangeWebhook",
             object(&[("url", text()), ("events", words()), ("enabled", flag())], &[]),
         ),
+        ("RotateKey", object(&[("overlap_hours", number()), ("expires_at", maybe(&time()))], &[])),
         ("RotateWebhook", object(&[("overlap_hours", number())], &[])),
         (
             "IssueKey",

@@ -3,6 +3,7 @@
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use sponsorhub_core::actor::Action;
 
+use super::lists::{self, Filter};
 use super::{
     access, campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments,
     team, webhooks, workers,
@@ -23,12 +24,23 @@ pub(super) struct Route {
     /// Name of the schema of the answer.
     pub(super) answer: &'static str,
     pub(super) status: u16,
+    /// By what a list can be narrowed.
+    pub(super) filters: &'static [Filter],
     handler: fn() -> MethodRouter<Shared>,
+}
+
+macro_rules! filters {
+    () => {
+        &[]
+    };
+    ($filters:expr) => {
+        $filters
+    };
 }
 
 macro_rules! routes {
     ($($method:ident $path:literal, $action:expr, $about:literal,
-       $body:expr => $status:literal $answer:literal, $handler:path;)*) => {
+       $body:expr => $status:literal $answer:literal, $handler:path $(, by $filters:expr)?;)*) => {
         /// All routes, in the order in which a campaign lives.
         pub(super) const ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
@@ -38,6 +50,7 @@ macro_rules! routes {
             body: $body,
             answer: $answer,
             status: $status,
+            filters: filters!($($filters)?),
             handler: || $method($handler),
         }),*];
     };
@@ -51,13 +64,13 @@ routes! {
     post "/campaigns", Some(Action::CreateCampaign), "Open a campaign",
         Some("Terms") => 201 "Campaign", campaigns::create;
     get "/campaigns", Some(Action::ReadCampaign), "Campaigns that the caller sees",
-        None => 200 "CampaignList", campaigns::list;
+        None => 200 "CampaignList", campaigns::list, by lists::OF_CAMPAIGNS;
     get "/campaigns/{campaign}", Some(Action::ReadCampaign), "A campaign",
         None => 200 "Campaign", campaigns::show;
     post "/campaigns/{campaign}/deposits", Some(Action::OpenDeposit), "Open a checkout for a deposit",
         Some("OpenDeposit") => 201 "Deposit", deposits::open;
     get "/campaigns/{campaign}/deposits", Some(Action::ReadBalances), "Its deposits",
-        None => 200 "DepositList", deposits::list;
+        None => 200 "DepositList", deposits::list, by lists::OF_DEPOSITS;
     post "/campaigns/{campaign}/launch", Some(Action::LaunchCampaign),
         "Go live, if the confirmed funds cover the budget", NO_BODY => 200 "Campaign", campaigns::launch;
     post "/campaigns/{campaign}/pause", Some(Action::PauseCampaign), "Credit no clicks for a while",
@@ -84,13 +97,13 @@ routes! {
         "Its promo codes", None => 200 "CodeList", enrollments::codes;
     get "/campaigns/{campaign}/conversions", Some(Action::ReadCampaign),
         "Conversions and reversals; a creator sees their own", None => 200 "ConversionList",
-        ledger::conversions;
+        ledger::conversions, by lists::OF_CONVERSIONS;
     get "/campaigns/{campaign}/ledger", Some(Action::ReadLedger), "All entries, in order",
-        None => 200 "EntryList", ledger::entries;
+        None => 200 "EntryList", ledger::entries, by lists::OF_ENTRIES;
     get "/campaigns/{campaign}/balances", Some(Action::ReadBalances), "All accounts",
         None => 200 "Balances", ledger::balances;
     get "/campaigns/{campaign}/holds", Some(Action::ReadCampaign), "Holds; a creator sees their own",
-        None => 200 "HoldList", ledger::holds;
+        None => 200 "HoldList", ledger::holds, by lists::OF_HOLDS;
     post "/campaigns/{campaign}/holds", Some(Action::PlaceHold), "Doubt a conversion",
         Some("PlaceHold") => 201 "Hold", ledger::place_hold;
     post "/campaigns/{campaign}/holds/{conversion}/release", Some(Action::ReleaseHold),
@@ -98,11 +111,11 @@ routes! {
     post "/campaigns/{campaign}/holds/{conversion}/uphold", Some(Action::UpholdHold),
         "Let a held conversion earn nothing", Some("UpholdHold") => 200 "Hold", ledger::uphold_hold;
     get "/campaigns/{campaign}/payouts", Some(Action::ReadPayouts), "Payouts; a creator sees their own",
-        None => 200 "PayoutList", ledger::payouts;
+        None => 200 "PayoutList", ledger::payouts, by lists::OF_PAYOUTS;
     get "/campaigns/{campaign}/payouts/{payout}", Some(Action::ReadPayouts),
         "A payout; a creator sees their own", None => 200 "Payout", ledger::payout_shown;
     get "/campaigns/{campaign}/refunds", Some(Action::ReadBalances), "Its refunds to the brand",
-        None => 200 "RefundList", oversight::refunds;
+        None => 200 "RefundList", oversight::refunds, by lists::OF_REFUNDS;
     get "/campaigns/{campaign}/statements/{enrollment}", Some(Action::ReadStatements),
         "What a creator earned", None => 200 "Statement", ledger::statement;
     post "/recipient", Some(Action::ManageRecipient),
@@ -118,12 +131,15 @@ routes! {
     get "/api-keys", Some(Action::ManageKeys), "The brand's keys", None => 200 "ApiKeyList", keys::list;
     delete "/api-keys/{key}", Some(Action::ManageKeys), "Revoke a key", None => 200 "ApiKeyId",
         keys::revoke;
+    post "/api-keys/{key}/rotate", Some(Action::ManageKeys),
+        "Issue the key that takes over; both are valid for a while", Some("RotateKey") => 201 "ApiKey",
+        keys::rotate;
     get "/team", Some(Action::ReadTeam), "Who is in the brand's team", None => 200 "UserList",
-        team::list;
+        team::list, by lists::OF_TEAM;
     put "/team/{user}", Some(Action::ManageTeam), "Change what somebody in the team may do",
         Some("Place") => 200 "User", team::change;
     get "/users", Some(Action::Operate), "Everybody who ever joined", None => 200 "UserList",
-        team::users;
+        team::users, by lists::OF_USERS;
     put "/users/{user}", Some(Action::Operate), "Suspend a user, or let them in again",
         Some("Suspension") => 200 "User", team::suspend;
     post "/webhooks", Some(Action::ManageWebhooks), "Have events of one's own sent to an address",
@@ -144,13 +160,13 @@ routes! {
         NO_BODY => 200 "WebhookId", webhooks::test;
     get "/webhooks/{webhook}/deliveries", Some(Action::ManageWebhooks),
         "What was sent to it and what came of it, newest first", None => 200 "DeliveryList",
-        webhooks::deliveries;
+        webhooks::deliveries, by lists::OF_DELIVERIES;
     post "/webhooks/{webhook}/deliveries/{delivery}/replay", Some(Action::ManageWebhooks),
         "Send the same message again", NO_BODY => 200 "WebhookId", webhooks::replay;
     get "/access-log", Some(Action::Operate), "Who asked for changes, newest first",
-        None => 200 "AccessList", access::list;
+        None => 200 "AccessList", access::list, by lists::OF_ACCESSES;
     get "/disbursements", Some(Action::Operate), "Payouts of all campaigns whose money has not arrived",
-        None => 200 "DisbursementList", disbursements::list;
+        None => 200 "DisbursementList", disbursements::list, by lists::OF_DISBURSEMENTS;
     get "/campaigns/{campaign}/exchanges", Some(Action::Operate),
         "What was sent to the payment provider to move money, with its ids of the exchanges",
         None => 200 "ExchangeList", disbursements::exchanges;

@@ -10,19 +10,21 @@ use sponsorhub_store::registry::{ApiChange, User, UserChange};
 use sponsorhub_store::{Change, Rule};
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Path, Query, body_of};
+use super::extract::{Content, Path, body_of};
 use super::once::Seed;
-use super::{Fault, Page, list as page_of};
+use super::versions::versioned;
+use super::{Fault, Page};
 use crate::problem::Problem;
 
 fn shown(user: &User) -> Value {
-    json!({
+    let shown = json!({
         "user": user.subject,
         "role": user.role,
         "is_suspended": user.suspended_at.is_some(),
         "joined_at": user.created_at,
         "changed_at": user.changed_at,
-    })
+    });
+    versioned(shown, &["role", "is_suspended", "changed_at"])
 }
 
 fn team(caller: &Caller) -> Result<Vec<User>, Problem> {
@@ -32,7 +34,7 @@ fn team(caller: &Caller) -> Result<Vec<User>, Problem> {
 }
 
 /// Everybody who is or was in the brand's team.
-pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::ReadTeam)?;
     tokio::task::block_in_place(|| {
         let team = team(&caller)?;
@@ -62,7 +64,7 @@ pub(super) async fn change(
     }
     tokio::task::block_in_place(|| member(&caller, &subject))?;
     let find = || member(&caller, &subject);
-    caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted)).await
+    caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted).await).await
 }
 
 fn member(caller: &Caller, subject: &str) -> Result<User, Problem> {
@@ -70,22 +72,16 @@ fn member(caller: &Caller, subject: &str) -> Result<User, Problem> {
 }
 
 /// Everybody who ever joined, operators too.
-pub(super) async fn users(
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn users(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     caller.may(Action::Operate)?;
     tokio::task::block_in_place(|| {
-        let (limit, after) = (page.limit()?, page.after_text());
-        let wanted = limit.saturating_add(1);
-        let found = caller.shared.desk.registry(|registry| registry.users(after, wanted));
-        let found = found.map_err(Fault::from)?;
-        let data: Vec<_> = found.iter().take(limit).map(shown).collect();
-        let mut answer = page_of(&data, None);
-        if found.len() > limit {
-            answer["next_cursor"] = data.last().map_or(Value::Null, |last| last["user"].clone());
-        }
-        Ok(Json(answer))
+        let desk = &caller.shared.desk;
+        let page = page.gather(page.after_text().to_owned(), |after, count| {
+            let found = desk.registry(|registry| registry.users(after, count));
+            let found = found.map_err(Fault::from)?.into_iter();
+            Ok(found.map(|user| (user.subject.clone(), Some(shown(&user)))).collect())
+        });
+        page.map(Json)
     })
 }
 
@@ -113,16 +109,19 @@ pub(super) async fn suspend(
         return Err(Problem::new(StatusCode::CONFLICT, "suspends_themself", detail));
     }
     tokio::task::block_in_place(find)?;
-    caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted)).await
+    caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted).await).await
 }
 
-fn place(
+async fn place(
     caller: &Caller,
     find: impl Fn() -> Result<User, Problem>,
     wanted: &Place,
 ) -> Result<(StatusCode, Value), Problem> {
+    let alone = caller.alone_with(&tokio::task::block_in_place(&find)?.subject);
+    let _alone = alone.lock().await;
     tokio::task::block_in_place(|| {
         let (known, now) = (find()?, caller.shared.clock.now());
+        caller.has_seen(&shown(&known))?;
         let since = |is_suspended| known.suspended_at.or(Some(now)).filter(|_| is_suspended);
         let change = UserChange {
             subject: known.subject.clone(),

@@ -13,8 +13,9 @@ use sponsorhub_store::Rule;
 use sponsorhub_store::registry::{Delivery, DeliveryState, Party, Webhook};
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Nothing, Path, Query, body_of};
+use super::extract::{Content, Nothing, Path, body_of};
 use super::once::Seed;
+use super::versions::{respond, versioned};
 use super::{Fault, Page};
 use crate::problem::Problem;
 
@@ -77,7 +78,7 @@ fn notice(webhook: &Webhook) -> Option<String> {
 }
 
 fn shown(webhook: &Webhook) -> Value {
-    json!({
+    let shown = json!({
         "id": webhook.id,
         "url": webhook.url,
         "events": webhook.kinds,
@@ -88,7 +89,8 @@ fn shown(webhook: &Webhook) -> Value {
         "failing_since": webhook.failing_since,
         "old_secret_until": webhook.old.map(|(_, until)| until),
         "notice": notice(webhook),
-    })
+    });
+    versioned(shown, &["url", "events", "enabled"])
 }
 
 fn delivery_shown(no: u64, delivery: &Delivery) -> Value {
@@ -158,7 +160,7 @@ pub(super) async fn create(caller: Caller, body: Content) -> Result<Response, Pr
         .await
 }
 
-pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
     let owner = caller.party_of_webhooks()?;
     tokio::task::block_in_place(|| {
         let all = caller.shared.desk.registry(|registry| registry.webhooks(owner));
@@ -170,8 +172,9 @@ pub(super) async fn list(caller: Caller, Query(page): Query<Page>) -> Result<Jso
 pub(super) async fn show(
     caller: Caller,
     Path(webhook): Path<WebhookId>,
-) -> Result<Json<Value>, Problem> {
-    tokio::task::block_in_place(|| Ok(Json(shown(&caller.webhook(webhook)?))))
+) -> Result<Response, Problem> {
+    let webhook = tokio::task::block_in_place(|| caller.webhook(webhook))?;
+    Ok(respond(StatusCode::OK, shown(&webhook)))
 }
 
 pub(super) async fn change(
@@ -188,6 +191,9 @@ pub(super) async fn change(
             |_| {},
             async |_: Seed| {
                 let shared = &caller.shared;
+                let alone = caller.alone_with(&webhook.to_string());
+                let _alone = alone.lock().await;
+                tokio::task::block_in_place(|| caller.has_seen(&shown(&caller.webhook(webhook)?)))?;
                 let changed = tokio::task::block_in_place(|| {
                     let client = &*shared.clients.outgoing;
                     let now = shared.clock.now();
@@ -275,19 +281,18 @@ pub(super) async fn test(
 pub(super) async fn deliveries(
     caller: Caller,
     Path(webhook): Path<WebhookId>,
-    Query(page): Query<Page>,
+    page: Page,
 ) -> Result<Json<Value>, Problem> {
-    let (limit, before) = (page.limit()?, Some(page.after()?).filter(|before| *before > 0));
     tokio::task::block_in_place(|| {
         let id = caller.webhook(webhook)?.id;
         let desk = &caller.shared.desk;
-        let found = desk.registry(|registry| registry.deliveries(id, before, limit + 1));
-        let mut found = found.map_err(Fault::from)?;
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().map(|(no, _)| *no).filter(|_| has_more);
-        let shown: Vec<_> = found.iter().map(|(no, one)| delivery_shown(*no, one)).collect();
-        Ok(Json(super::list(&shown, next)))
+        let page = page.gather(page.after()?, |before, count| {
+            let before = Some(*before).filter(|before| *before > 0);
+            let found = desk.registry(|registry| registry.deliveries(id, before, count));
+            let found = found.map_err(Fault::from)?.into_iter();
+            Ok(found.map(|(no, one)| (no, Some(delivery_shown(no, &one)))).collect())
+        });
+        page.map(Json)
     })
 }
 

@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{ClockKind, Config};
 use crate::outside::Outside;
+use crate::rates::PER_MINUTE;
 use crate::serve;
 use crate::telemetry::{LogFormat, start_logging};
 use crate::world::SystemChance;
@@ -316,6 +317,7 @@ fn config(directory: &Path, outside: Outside) -> Result<Config> {
         clock: ClockKind::Virtual,
         rollup_seconds: 1,
         fees: Fees::default(),
+        api_requests_per_minute: PER_MINUTE,
         outside,
         operators: vec![OPERATOR.to_owned()],
         #[cfg(feature = "bench-yardsticks")]

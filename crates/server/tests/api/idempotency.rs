@@ -153,6 +153,8 @@ impl Trial {
         self.expect(201, ADA, ("POST", "/recipient", "/recipient"), &nothing).await;
         let key = self.expect(201, BRAND, ("POST", "/api-keys", "/api-keys"), &nothing).await;
         let path = format!("/api-keys/{}", text(&key["id"]));
+        let rotate = ("POST", "/api-keys/{key}/rotate", format!("{path}/rotate"));
+        self.expect(201, BRAND, (rotate.0, rotate.1, &rotate.2), &nothing).await;
         self.expect(200, BRAND, ("DELETE", "/api-keys/{key}", &path), &nothing).await;
         let (_, team) = self.world.get(BRAND, "/team").await;
         let user = text(&team["data"][0]["user"]);

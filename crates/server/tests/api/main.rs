@@ -21,6 +21,8 @@ mod idempotency;
 
 mod input;
 
+mod integrators;
+
 mod judged;
 mod matrix;
 

@@ -240,7 +240,7 @@ fn body(world: &World, name: Option<&str>) -> Option<Value> {
         "Place" | "Suspension" => json!({ "is_suspended": false }),
         "WantedWebhook" => json!({ "url": "http://127.0.0.1:9/more" }),
         "ChangeWebhook" => json!({ "enabled": true }),
-        "RotateWebhook" => json!({ "overlap_hours": 1 }),
+        "RotateWebhook" | "RotateKey" => json!({ "overlap_hours": 1 }),
         other => panic!("no body for {other}: add one"),
     })
 }

@@ -21,7 +21,12 @@ pub(crate) struct World {
     pub(crate) address: String,
     pub(crate) client: Client,
     directory: tempfile::TempDir,
+    /// Requests of the API a minute.
+    rate: u32,
 }
+
+/// More than any test asks.
+const UNLIMITED: u32 = 10_000_000;
 
 impl Drop for World {
     fn drop(&mut self) {
@@ -31,10 +36,11 @@ impl Drop for World {
 }
 
 /// A server on this directory, and where it is.
-fn serve(directory: &Path, base: &str) -> (Child, String) {
+fn serve(directory: &Path, base: &str, rate: u32) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
     command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
     command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0", "--webhook-loopback"]);
+    command.args(["--api-requests-per-minute", &rate.to_string()]);
     command.arg("--data-dir").arg(directory.join("data"));
     command.envs([
         ("SPONSORHUB_STRIPE_BASE_URL", base),
@@ -74,21 +80,27 @@ impl World {
 
     /// The provider tells it nothing.
     pub(crate) async fn start_unheard(options: Options) -> Arc<Self> {
+        Self::start_at_rate(options, UNLIMITED).await
+    }
+
+    /// Everybody may ask so often a minute.
+    pub(crate) async fn start_at_rate(options: Options, rate: u32) -> Arc<Self> {
         let sandbox = Sandbox::start(options).await.expect("a port");
         let directory = tempfile::tempdir().expect("a directory");
-        let (child, address) = serve(directory.path(), &sandbox.base_url);
+        let (child, address) = serve(directory.path(), &sandbox.base_url, rate);
         let client = Client::builder().build().expect("a client");
         for user in [ADMIN.0, OTHER_ADMIN.0] {
             keys(directory.path(), &["add-admin", user]);
         }
-        Arc::new(Self { child, sandbox, address, client, directory })
+        Arc::new(Self { child, sandbox, address, client, directory, rate })
     }
 
     /// Kills the server, and starts another one where it was.
     pub(crate) fn restart(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
-        (self.child, self.address) = serve(self.directory.path(), &self.sandbox.base_url);
+        (self.child, self.address) =
+            serve(self.directory.path(), &self.sandbox.base_url, self.rate);
     }
 
     /// Where its data lie.

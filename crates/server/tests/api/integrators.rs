@@ -1,0 +1,240 @@
+//! What makes the API pleasant to write programs against: lists that can be narrowed, versions of what
+//! several people edit, budgets of requests that are told, keys that are replaced without a gap.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sponsorhub_sandbox::Options;
+
+use crate::faults;
+use crate::world::{ADA, ADMIN, BRAND, RIVAL, World, code, text};
+
+/// Asks with a header more, and tells those of the answer.
+async fn with(
+    world: &World,
+    bearer: &str,
+    (method, path): (Method, &str),
+    body: &Value,
+    extra: Option<(&str, &str)>,
+) -> (StatusCode, Value, HeaderMap) {
+    let url = format!("{}/api/v1{path}", world.address);
+    let mut request = world.client.request(method, url).bearer_auth(bearer);
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    if let Some((name, value)) = extra {
+        request = request.header(name, value);
+    }
+    let response = request.send().await.expect("answers");
+    let (status, headers) = (response.status(), response.headers().clone());
+    (status, response.json().await.expect("JSON"), headers)
+}
+
+fn told(headers: &HeaderMap, name: &str) -> String {
+    let value = headers.get(name).unwrap_or_else(|| panic!("no {name}"));
+    value.to_str().expect("ASCII").to_owned()
+}
+
+/// Every page of a list, two things a page.
+async fn all(world: &World, who: (&str, &str), path: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    let sign = if path.contains('?') { '&' } else { '?' };
+    loop {
+        let (status, page) = world.get(who, &format!("{path}{sign}limit=2{cursor}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        found.extend(page["data"].as_array().expect("a list").iter().cloned());
+        let Some(next) = page["next_cursor"].as_str() else { return found };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_narrowed_to_exactly_what_was_asked_for() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    faults::shop(&world).await;
+    let creators = faults::creators(&world, 2).await;
+    let campaign = faults::earned(&world, &creators).await;
+    let draft = world.campaign(BRAND).await;
+    let here = format!("/campaigns/{campaign}");
+    let (_, page) = world.get(BRAND, &format!("{here}/conversions")).await;
+    let doubted = json!({ "conversion": page["data"][0]["seq"], "reason": "looks odd" });
+    world.post(BRAND, &format!("{here}/holds"), &doubted).await;
+    let entries = all(&world, BRAND, &format!("{here}/ledger")).await;
+    let mut kinds: Vec<_> = entries.iter().map(|entry| text(&entry["kind"])).collect();
+    kinds.sort();
+    kinds.dedup();
+    assert!(kinds.len() > 4, "{kinds:?}");
+    for kind in &kinds {
+        let some = all(&world, BRAND, &format!("{here}/ledger?kind={kind}")).await;
+        let wanted: Vec<_> = entries.iter().filter(|one| one["kind"] == **kind).cloned().collect();
+        assert_eq!(some, wanted, "{kind}");
+    }
+    let at = entries[entries.len() / 2]["at"].as_i64().expect("a time");
+    let early = all(&world, BRAND, &format!("{here}/ledger?until={at}")).await;
+    let late = all(&world, BRAND, &format!("{here}/ledger?since={at}")).await;
+    assert_eq!([early.clone(), late].concat(), entries);
+    assert!(!early.is_empty() && early.iter().all(|one| one["at"].as_i64() < Some(at)));
+    let conversions = all(&world, BRAND, &format!("{here}/conversions")).await;
+    let enrollment = text(&conversions[0]["enrollment"]);
+    let some = all(&world, BRAND, &format!("{here}/conversions?enrollment={enrollment}")).await;
+    assert!(!some.is_empty() && some.len() < conversions.len());
+    assert!(some.iter().all(|one| one["enrollment"] == *enrollment));
+    for (path, count) in [
+        (format!("{here}/conversions?result=rejected"), 0),
+        (format!("{here}/holds?is_open=true"), 1),
+        (format!("{here}/holds?is_open=false"), 0),
+        ("/campaigns?state=draft".to_owned(), 1),
+        ("/campaigns?state=live".to_owned(), 1),
+        ("/campaigns?state=cancelled".to_owned(), 0),
+    ] {
+        assert_eq!(all(&world, BRAND, &path).await.len(), count, "{path}");
+    }
+    assert_eq!(all(&world, BRAND, "/campaigns?state=draft").await[0]["id"], *draft);
+    for role in ["owner", "creator", "admin"] {
+        let users = all(&world, ADMIN, &format!("/users?role={role}")).await;
+        assert!(!users.is_empty() && users.iter().all(|one| one["role"] == role), "{role}");
+    }
+    for (path, field) in [
+        ("/campaigns?state=alive", "state"),
+        ("/campaigns?kind=draft", "kind"),
+        ("/campaigns?limit=1&limit=2", "limit"),
+        ("/api-keys?state=live", "state"),
+    ] {
+        let (status, body) = world.get(BRAND, path).await;
+        assert_eq!(
+            (status, body["field"].as_str()),
+            (StatusCode::BAD_REQUEST, Some(field)),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_undoes_what_another_has_changed_since_they_looked() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let token = world.token(BRAND.0, BRAND.1);
+    let wanted = json!({ "url": "http://127.0.0.1:1/", "events": ["payout.paid"] });
+    let (_, made, _) = world.post(BRAND, "/webhooks", &wanted).await;
+    let here = format!("/webhooks/{}", text(&made["id"]));
+    let (_, _, headers) = with(&world, &token, (Method::GET, &here), &Value::Null, None).await;
+    let seen = told(&headers, "etag");
+    let edit = async |events: &str, tag: Option<&str>| {
+        let body = json!({ "events": [events] });
+        let tag = tag.map(|tag| ("if-match", tag));
+        with(&world, &token, (Method::PATCH, &here), &body, tag).await
+    };
+    let (status, body, headers) = edit("payout.planned", Some(&seen)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let next = told(&headers, "etag");
+    assert!(next != seen && next == format!("\"{}\"", text(&body["version"])));
+    for stale in [&seen, "\"\"", "W/\"x\"", "other"] {
+        let (status, body, _) = edit("payout.failed", Some(stale)).await;
+        let refused = (status, code(&body), body["field"].as_str());
+        let wanted = (StatusCode::PRECONDITION_FAILED, "version_changed", Some("if-match"));
+        assert_eq!(refused, wanted, "{stale}");
+    }
+    let (_, body) = world.get(BRAND, &here).await;
+    assert_eq!(body["events"], json!(["payout.planned"]), "nothing was changed");
+    for fine in [Some("*"), Some(&*format!("\"x\", {next}"))] {
+        let (status, body, _) = edit("payout.planned", fine).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    assert_eq!(edit("payout.failed", None).await.0, StatusCode::OK);
+    // Two at once, who have seen the same: one of them is told.
+    let (_, team) = world.get(ADMIN, "/users?role=owner").await;
+    let (user, seen) = (text(&team["data"][0]["user"]), text(&team["data"][0]["version"]));
+    let admin = world.token(ADMIN.0, ADMIN.1);
+    let suspend = async |is_suspended: bool| {
+        let body = json!({ "is_suspended": is_suspended });
+        let tag = format!("\"{seen}\"");
+        let path = format!("/users/{user}");
+        with(&world, &admin, (Method::PUT, &path), &body, Some(("if-match", &tag))).await.0
+    };
+    let mut both = [suspend(true).await, suspend(false).await];
+    both.sort();
+    assert_eq!(both, [StatusCode::OK, StatusCode::PRECONDITION_FAILED]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_is_told_and_whoever_has_spent_theirs_waits_and_nobody_else() {
+    let world = World::start_at_rate(Options::default(), 40).await;
+    let token = world.token(BRAND.0, BRAND.1);
+    let ask = async |token: &str, path: &str| {
+        with(&world, token, (Method::GET, path), &Value::Null, None).await
+    };
+    let (_, _, headers) = ask(&token, "/me").await;
+    let all = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+    assert_eq!(all.map(|name| told(&headers, name)), ["40", "39", "2"]);
+    let mut last = None;
+    for _ in 0..60 {
+        let (status, body, headers) = ask(&token, "/me").await;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            last = Some((body, headers));
+            break;
+        }
+    }
+    let (body, headers) = last.expect("too many");
+    assert_eq!(code(&body), "rate_limited");
+    assert_eq!(told(&headers, "ratelimit-remaining"), "0");
+    assert!(["1", "2"].contains(&told(&headers, "retry-after").as_str()), "{headers:?}");
+    let other = world.token(RIVAL.0, RIVAL.1);
+    assert_eq!(ask(&other, "/me").await.0, StatusCode::OK, "the budget is another");
+    // Reports are not the API's: unknown keys are told so, as often as they ask.
+    for _ in 0..60 {
+        let url = format!("{}/v", world.address);
+        let sent = world.client.post(url).bearer_auth("shk_x").body("{}").send().await;
+        assert_eq!(sent.expect("answers").status(), StatusCode::UNAUTHORIZED);
+    }
+    // Nobody knows these; their network has ten times as much as one caller.
+    let mut statuses = Vec::new();
+    while !statuses.contains(&StatusCode::TOO_MANY_REQUESTS) && statuses.len() < 3_000 {
+        statuses.push(ask("nobody", "/me").await.0);
+    }
+    assert_eq!(statuses.last(), Some(&StatusCode::TOO_MANY_REQUESTS), "{}", statuses.len());
+    assert!(statuses.len() > 200, "{}", statuses.len());
+    assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_replaced_without_a_gap() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    world.join(RIVAL).await;
+    let scopes = json!({ "scopes": ["campaigns:read"] });
+    let (_, old, _) = world.post(BRAND, "/api-keys", &scopes).await;
+    let here = format!("/api-keys/{}/rotate", text(&old["id"]));
+    for (who, status) in [(RIVAL, 404), (ADA, 403)] {
+        assert_eq!(world.post(who, &here, &json!({})).await.0.as_u16(), status);
+    }
+    let (status, body, _) = world.post(BRAND, &here, &json!({ "overlap_hours": 169 })).await;
+    assert_eq!((status.as_u16(), body["field"].as_str()), (400, Some("overlap_hours")));
+    let hour = json!({ "overlap_hours": 1 });
+    let (status, new, _) = world.ask(BRAND, (Method::POST, &here), Some(&hour), Some("once")).await;
+    assert_eq!((status.as_u16(), &new["scopes"]), (201, &scopes["scopes"]), "{new}");
+    let now = world.sandbox.sandbox.now_ms();
+    let ends = new["replaces"]["expires_at"].as_i64().expect("a time");
+    assert!((now + 3_590_000..=now + 3_600_000).contains(&ends), "{new}");
+    let (_, again, replayed) =
+        world.ask(BRAND, (Method::POST, &here), Some(&hour), Some("once")).await;
+    assert!(replayed && again["id"] == new["id"] && again["secret"].is_null(), "{again}");
+    let look = async |key: &Value| {
+        let (status, body, _) =
+            with(&world, &text(&key["secret"]), (Method::GET, "/campaigns"), &Value::Null, None)
+                .await;
+        (status.as_u16(), code(&body).to_owned())
+    };
+    assert_eq!((look(&old).await.0, look(&new).await.0), (200, 200), "both, for a while");
+    world.pass(3_600_000).await;
+    let over = (401, "api_key_unknown".to_owned());
+    assert_eq!((look(&old).await, look(&new).await.0), (over, 200));
+    let (status, body, _) = world.post(BRAND, &here, &json!({})).await;
+    assert_eq!((status, code(&body)), (StatusCode::CONFLICT, "api_key_over"));
+    // Without a scope for it, a key does not make keys.
+    let path = format!("/api-keys/{}/rotate", text(&new["id"]));
+    let (status, _, _) =
+        with(&world, &text(&new["secret"]), (Method::POST, &path), &json!({}), None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}

@@ -29,6 +29,7 @@ use crate::bodies::Bodies;
 use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
 use crate::outside::Clients;
+use crate::pages::Front;
 use crate::places::Places;
 use crate::shared::{Limits, Parts, Shared};
 use crate::telemetry::{Figures, start_logging};
@@ -214,6 +215,8 @@ fn share(
         under_way: UnderWay::default(),
         approvals: Approvals::default(),
         public_url: outer.public_url,
+        front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
+        pay_hosts: config.outside.pay_hosts(),
     }))
 }
 

@@ -17,7 +17,7 @@ use crate::shared::Shared;
 
 /// The parameters in a path.
 #[derive(Debug)]
-pub(super) struct Path<T>(pub(super) T);
+pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
     type Rejection = Problem;
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
 
 /// The parameters behind the question mark.
 #[derive(Debug)]
-pub(super) struct Query<T>(pub(super) T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
     type Rejection = Problem;

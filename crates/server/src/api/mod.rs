@@ -39,7 +39,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
-pub(crate) use caller::Peer;
+pub(crate) use caller::{Caller, Peer, not_found};
+pub(crate) use extract::{Path, Query};
 pub(crate) use once::UnderWay;
 
 /// Largest body, bytes: with room to spare in an entry, which has at most 64 KiB.
@@ -63,7 +64,7 @@ pub(crate) fn router(shared: Shared) -> Router<Shared> {
 
 /// What went wrong in a use case, on its way to a [`Problem`].
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Command(CommandError),
     Provider(ProviderError),
     Field(&'static str, String),

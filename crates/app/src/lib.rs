@@ -32,6 +32,10 @@ pub mod recipients;
 
 pub mod fees;
 
+pub mod earnings;
+
+pub mod money_map;
+
 pub mod inbox;
 
 pub mod approvals;

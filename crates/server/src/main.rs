@@ -25,6 +25,8 @@ mod net;
 
 mod outside;
 
+mod pages;
+
 mod patience;
 
 mod places;

@@ -12,6 +12,7 @@ use sponsorhub_providers::stripe::webhook::Webhooks;
 use sponsorhub_providers::stripe::{BASE_URL, Repeats, Stripe, StripeConfig};
 use std::sync::Arc;
 
+use crate::pages::Person;
 use crate::world::SystemChance;
 
 /// Flags and environment. Secrets are read from the environment or the file: an argument can be seen by
@@ -61,6 +62,9 @@ pub(crate) struct OutsideArguments {
         value_parser = secret
     )]
     clerk_webhook_secret: Vec<Secret>,
+    /// With which pages load the identity provider's script; a sandbox signs in without it.
+    #[arg(long, env = "SPONSORHUB_CLERK_PUBLISHABLE_KEY", value_name = "KEY")]
+    clerk_publishable_key: Option<String>,
     /// Ports at which webhooks may be received [default: 443, 8443].
     #[arg(long, env = "SPONSORHUB_WEBHOOK_PORTS", value_delimiter = ',', value_name = "PORT")]
     webhook_ports: Vec<u16>,
@@ -86,6 +90,7 @@ pub(crate) struct OutsideFile {
     clerk_jwks_url: Option<String>,
     clerk_authorized_parties: Vec<String>,
     clerk_webhook_secret: Vec<String>,
+    clerk_publishable_key: Option<String>,
     webhook_ports: Vec<u16>,
     webhook_loopback: bool,
 }
@@ -101,6 +106,10 @@ pub(crate) struct Outside {
     pub(crate) clerk_jwks_url: Option<String>,
     pub(crate) clerk_authorized_parties: Vec<String>,
     pub(crate) clerk_webhook_secrets: Vec<Secret>,
+    /// Public: it stands in every page to sign in on.
+    pub(crate) clerk_publishable_key: Option<String>,
+    /// Whom a sandbox's page to sign in on offers.
+    pub(crate) people: Vec<Person>,
     /// None said: the usual ones.
     pub(crate) webhook_ports: Vec<u16>,
     pub(crate) webhook_loopback: bool,
@@ -127,6 +136,8 @@ impl Outside {
                 file.stripe_connect_webhook_secret,
             ),
             clerk_webhook_secrets: many(arguments.clerk_webhook_secret, file.clerk_webhook_secret),
+            clerk_publishable_key: arguments.clerk_publishable_key.or(file.clerk_publishable_key),
+            people: Vec::new(),
             clerk_issuer: arguments.clerk_issuer.or(file.clerk_issuer),
             clerk_jwks_url: arguments.clerk_jwks_url.or(file.clerk_jwks_url),
             clerk_authorized_parties: if parties.is_empty() {
@@ -141,6 +152,17 @@ impl Outside {
             },
             webhook_loopback: arguments.webhook_loopback || file.webhook_loopback,
         }
+    }
+
+    /// The sites that people are sent to in order to pay or to answer the payment provider's questions.
+    pub(crate) fn pay_hosts(&self) -> Vec<String> {
+        let elsewhere = self.stripe_base_url.as_deref().filter(|url| *url != BASE_URL);
+        let origin = elsewhere.map(|url| {
+            let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+            format!("{scheme}://{}", rest.split('/').next().unwrap_or_default())
+        });
+        let usual = ["https://checkout.stripe.com", "https://connect.stripe.com"];
+        origin.map_or_else(|| usual.map(str::to_owned).into(), |origin| vec![origin])
     }
 
     /// Names everything that is missing at once.

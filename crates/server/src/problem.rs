@@ -11,7 +11,7 @@ use sponsorhub_core::verification::Refused;
 pub(crate) struct Problem {
     /// A relative reference that names the code, as `type` asks for a URI.
     r#type: String,
-    title: &'static str,
+    pub(crate) title: &'static str,
     status: u16,
     /// Stable, for programs.
     pub(crate) code: String,
@@ -65,7 +65,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
+        // Whoever answers a browser makes a page of it.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);

@@ -29,6 +29,7 @@ use crate::bodies::Bodies;
 use crate::config::{ClockKind, Config, ServeArguments};
 use crate::net::Connections;
 use crate::outside::Clients;
+use crate::pages::Front;
 use crate::places::Places;
 use crate::rates::Rates;
 use crate::shared::{Limits, Parts, Shared};
@@ -216,6 +217,8 @@ fn share(
         rates: Rates::new(config.api_requests_per_minute),
         approvals: Approvals::default(),
         public_url: outer.public_url,
+        front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
+        pay_hosts: config.outside.pay_hosts(),
     }))
 }
 

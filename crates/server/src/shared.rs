@@ -19,6 +19,7 @@ use crate::api::UnderWay;
 use crate::background::Noted;
 use crate::bodies::{Bodies, Limit};
 use crate::outside::Clients;
+use crate::pages::Front;
 use crate::places::Places;
 use crate::rates::Rates;
 use crate::telemetry::Figures;
@@ -58,6 +59,10 @@ pub(crate) struct Parts {
     pub(crate) approvals: Approvals,
     /// Where browsers reach this server, without a slash at the end.
     pub(crate) public_url: String,
+    /// Where people sign in.
+    pub(crate) front: Front,
+    /// The sites on which people pay.
+    pub(crate) pay_hosts: Vec<String>,
 }
 
 /// How much of a request is taken.

@@ -12,6 +12,7 @@ use crate::ledger::event::campaign::{
 };
 use crate::ledger::event::enrollment::{BaseEarned, BaseReleased};
 use crate::ledger::event::payout::PayoutUnclaimed;
+use crate::ledger::folded::Campaign;
 use crate::money::Minor;
 use crate::refusal::{Refusal, need};
 use crate::time::plus_days;
@@ -79,15 +80,10 @@ impl Draft {
     /// [`Refusal`]: another state, frozen, unfunded, or `ends_at` past or too far.
     pub fn launch(&mut self) -> Result<(), Refusal> {
         let campaign = self.campaign();
-        let (confirmed, terms) = (campaign.confirmed_budget(), campaign.terms());
-        if campaign.state() == State::Funded {
-            need(campaign.frozen == 0, Refusal::Frozen)?;
-            let budget = terms.budget;
-            need(confirmed >= budget, Refusal::Unfunded { confirmed, budget })?;
-            let latest = plus_days(self.now(), RUN_DAYS_MAX);
-            let fits = terms.ends_at > self.now() && terms.ends_at <= latest;
-            let fix = "a campaign ends after its launch and within 24 months of it";
-            need(fits, Refusal::Field { field: "terms.ends_at", fix })?;
+        if campaign.state() == State::Funded
+            && let Some(missing) = campaign.missing_for_launch(self.now()).into_iter().next()
+        {
+            return Err(missing);
         }
         self.go(Command::Launch, StateCause::Brand)
     }
@@ -196,6 +192,23 @@ impl Draft {
         need(budget > current.budget, Refusal::Terms(TermsError { field: "budget", fix }))?;
         let terms = Terms { budget, ..Terms::clone(current) };
         self.set_terms(terms)
+    }
+}
+
+impl Campaign {
+    /// What a launch at `now`, milliseconds, would be refused for, in the order in which it is looked
+    /// at; empty where the funding gate (INV-9) is open.
+    pub fn missing_for_launch(&self, now: i64) -> Vec<Refusal> {
+        let (confirmed, terms) = (self.confirmed_budget(), self.terms());
+        let budget = terms.budget;
+        let fits = terms.ends_at > now && terms.ends_at <= plus_days(now, RUN_DAYS_MAX);
+        let fix = "a campaign ends after its launch and within 24 months of it";
+        let guards = [
+            (self.frozen == 0, Refusal::Frozen),
+            (confirmed >= budget, Refusal::Unfunded { confirmed, budget }),
+            (fits, Refusal::Field { field: "terms.ends_at", fix }),
+        ];
+        guards.into_iter().filter(|(holds, _)| !holds).map(|(_, refusal)| refusal).collect()
     }
 }
 

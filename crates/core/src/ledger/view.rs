@@ -7,6 +7,7 @@ use super::balance::Balances;
 use super::event::campaign::Mode;
 use super::folded::{Campaign, TermsVersion};
 use super::records::{Deposit, Enrollment, Hold, Payout, Refund, Reversed};
+use super::unit::Unit;
 use crate::campaign::state::State;
 use crate::ids::{BrandId, CampaignId, EnrollmentNo, Seq};
 use crate::money::Minor;
@@ -129,6 +130,13 @@ impl Campaign {
     /// Payouts by the position of `payout.planned`.
     pub fn payouts(&self) -> &BTreeMap<Seq, Payout> {
         &self.payouts
+    }
+
+    /// What a payout is for: the units that it draws on and how much of each; nothing where there is no
+    /// such payout, or where it draws on what was set aside at the close.
+    pub fn parts_of(&self, payout: Seq) -> impl Iterator<Item = (&Unit, Minor)> {
+        let parts = self.payouts.get(&payout).map(|payout| payout.parts.iter());
+        parts.into_iter().flatten().map(|(index, amount)| (self.units.get(*index), *amount))
     }
 
     /// Refunds by the position of `refund.planned`.

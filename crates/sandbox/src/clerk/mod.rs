@@ -188,8 +188,8 @@ struct Filled {
 
 async fn sign_in(State(sandbox): State<Sandbox>, Form(filled): Form<Filled>) -> Response {
     let Filled { name, role, redirect_url, site } = filled;
-    // A name is a name, also if it looks like an id.
-    let user = name.trim().trim_start_matches("user_").to_owned();
+    // A product that knows ids of its people may list them: `user_…` is an id, anything else a name.
+    let user = name.trim().to_owned();
     if user.is_empty() || role.is_empty() {
         let body = "<p>Say who you are and in which role.</p>";
         return page(StatusCode::BAD_REQUEST, "Sign in", body);
@@ -205,10 +205,15 @@ async fn sign_in(State(sandbox): State<Sandbox>, Form(filled): Form<Filled>) -> 
 /// How long a token is valid that a person copies from a page, seconds.
 const COPIED_TTL_S: i64 = 3_600;
 
+/// How long a token is valid that a browser gets, seconds. No script of ours fetches the next one every
+/// minute while a page is open, so it lasts as long as somebody fills in a form.
+const BROWSER_TTL_S: i64 = 3_600;
+
 /// Sets the cookies of a session and goes on.
 fn enter(sandbox: &Sandbox, mut wanted: TokenWanted, redirect_url: &str) -> Response {
     if !redirect_url.is_empty() {
         wanted.azp = origin(redirect_url);
+        wanted.ttl_s = Some(BROWSER_TTL_S);
     }
     let issued = match sandbox.token(&wanted) {
         Ok(issued) => issued,

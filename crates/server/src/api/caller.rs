@@ -20,25 +20,25 @@ const KEY_BYTES_MAX: usize = 255;
 
 /// Somebody who is signed in.
 #[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) shared: Held,
-    pub(super) subject: String,
-    pub(super) role: Role,
-    pub(super) user: Option<User>,
+pub(crate) struct Caller {
+    pub(crate) shared: Held,
+    pub(crate) subject: String,
+    pub(crate) role: Role,
+    pub(crate) user: Option<User>,
     party: Option<[u8; 16]>,
     /// The identity provider's organisation that they act in.
-    pub(super) organisation: Option<String>,
+    pub(crate) organisation: Option<String>,
     /// Of an API key: all that it may do.
     scopes: Option<Vec<Scope>>,
     /// Where they come from, keyed later: address and browser.
-    pub(super) headers: HeaderMap,
-    pub(super) peer: std::net::IpAddr,
-    pub(super) method: String,
-    pub(super) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: std::net::IpAddr,
+    pub(crate) method: String,
+    pub(crate) path: String,
 }
 
 /// [`Shared`], which has nothing to show.
-pub(super) struct Held(pub(super) Shared);
+pub(crate) struct Held(pub(crate) Shared);
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -103,7 +103,7 @@ impl FromRequestParts<Shared> for Caller {
 
 impl Caller {
     /// Refuses what the caller's role may not do at all.
-    pub(super) fn may(&self, action: Action) -> Result<(), Problem> {
+    pub(crate) fn may(&self, action: Action) -> Result<(), Problem> {
         let is_in_scope = |scopes: &Vec<Scope>| scopes.iter().any(|scope| scope.allows(action));
         if !self.scopes.as_ref().is_none_or(is_in_scope) {
             let detail = format!("this API key has no scope for `{}`", action.name());
@@ -124,22 +124,22 @@ impl Caller {
     }
 
     /// Whether the caller is a machine of the brand.
-    pub(super) fn is_key(&self) -> bool {
+    pub(crate) fn is_key(&self) -> bool {
         self.scopes.is_some()
     }
 
     /// The brand that the caller is.
-    pub(super) fn brand(&self) -> Result<BrandId, Problem> {
+    pub(crate) fn brand(&self) -> Result<BrandId, Problem> {
         self.party().map(BrandId)
     }
 
     /// The creator that the caller is.
-    pub(super) fn creator(&self) -> Result<CreatorId, Problem> {
+    pub(crate) fn creator(&self) -> Result<CreatorId, Problem> {
         self.party().map(CreatorId)
     }
 
     /// The caller's own enrollments.
-    pub(super) fn enrollments(&self) -> Result<Vec<(CampaignId, EnrollmentId)>, Problem> {
+    pub(crate) fn enrollments(&self) -> Result<Vec<(CampaignId, EnrollmentId)>, Problem> {
         let creator = self.creator()?;
         let found = self.shared.desk.registry(|registry| registry.enrollments_of(creator));
         found.map_err(|error| Fault::from(error).into())
@@ -147,7 +147,7 @@ impl Caller {
 
     /// Refuses campaigns that are not the caller's to see, as if they were not there: a brand sees its
     /// own, a creator those that can be joined and those they are in, an operator all.
-    pub(super) fn sees(&self, campaign: CampaignId) -> Result<(), Problem> {
+    pub(crate) fn sees(&self, campaign: CampaignId) -> Result<(), Problem> {
         use sponsorhub_core::campaign::state::State;
         let looked = self.shared.desk.look(campaign, |state| (state.brand(), state.state()));
         let (brand, state) = looked.map_err(Fault::from)?;
@@ -164,7 +164,7 @@ impl Caller {
 
     /// Looks at a campaign that the caller sees; also told which enrollments are theirs to see: a creator
     /// sees their own, everybody else all.
-    pub(super) fn look_at<T>(
+    pub(crate) fn look_at<T>(
         &self,
         campaign: CampaignId,
         look: impl FnOnce(&Campaign, &dyn Fn(EnrollmentId) -> bool) -> T,
@@ -179,7 +179,7 @@ impl Caller {
     }
 
     /// Refuses enrollments that are not the caller's to touch.
-    pub(super) fn owns(
+    pub(crate) fn owns(
         &self,
         campaign: CampaignId,
         enrollment: EnrollmentId,
@@ -195,7 +195,7 @@ impl Caller {
     }
 
     /// The caller's idempotency key, if there is one.
-    pub(super) fn key(&self) -> Result<Option<String>, Problem> {
+    pub(crate) fn key(&self) -> Result<Option<String>, Problem> {
         let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
         let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_BYTES_MAX);
         let detail = "1 to 255 visible ASCII characters";
@@ -206,6 +206,6 @@ impl Caller {
 }
 
 /// Missing and foreign things answer alike.
-pub(super) fn not_found() -> Problem {
+pub(crate) fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing, or it is not yours")
 }

@@ -64,7 +64,8 @@ pub(super) async fn open(
             &body,
             |_| {},
             async |seed| {
-                let page = format!("{}/", caller.shared.public_url);
+                let back = format!("{}/brand/campaigns/{campaign}", caller.shared.public_url);
+                let paid = format!("{back}?done=paid");
                 let key = format!("deposit:{campaign}:{}", HEXLOWER.encode(&seed.id));
                 let title = format!("Campaign {campaign}");
                 let wanted = Wanted {
@@ -72,8 +73,8 @@ pub(super) async fn open(
                     budget_part: amount.amount,
                     currency: amount.currency,
                     title: &title,
-                    success_url: &page,
-                    cancel_url: &page,
+                    success_url: &paid,
+                    cancel_url: &back,
                     key: &key,
                 };
                 let shared = &caller.shared;

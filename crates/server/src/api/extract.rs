@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -17,7 +17,7 @@ use crate::shared::Shared;
 
 /// The parameters in a path.
 #[derive(Debug)]
-pub(super) struct Path<T>(pub(super) T);
+pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
     type Rejection = Problem;
@@ -27,6 +27,22 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
         found.map(|found| Self(found.0)).map_err(|rejection: PathRejection| {
             let detail = rejection.body_text();
             Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("path")
+        })
+    }
+}
+
+/// The parameters behind the question mark.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let found = axum::extract::Query::<T>::from_request_parts(parts, shared).await;
+        found.map(|found| Self(found.0)).map_err(|rejection: QueryRejection| {
+            let detail = rejection.body_text();
+            Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("query")
         })
     }
 }

@@ -7,9 +7,9 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sponsorhub_app::campaigns;
+use sponsorhub_app::earnings::Earnings;
 use sponsorhub_app::workers::payout_reference;
 use sponsorhub_core::actor::{Action, Role, Side};
-use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::hold::HoldDecision;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
 use sponsorhub_core::ledger::account::Account;
@@ -17,7 +17,6 @@ use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::ledger::records::Payout;
 use sponsorhub_core::merkle::leaf_hash;
-use sponsorhub_core::money::Minor;
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::{day_of, plus_days};
 use sponsorhub_store::store::EntryRow;
@@ -194,7 +193,6 @@ pub(super) async fn statement(
     caller: Caller,
     Path((campaign, enrollment)): Path<(CampaignId, EnrollmentId)>,
 ) -> Result<Json<Value>, Problem> {
-    use DisbursementState::{Attempted, Failed, Paid, Planned, Unknown};
     caller.may(Action::ReadStatements)?;
     tokio::task::block_in_place(|| {
         caller.owns(campaign, enrollment)?;
@@ -202,24 +200,19 @@ pub(super) async fn statement(
         let looked = caller.shared.desk.look(campaign, |state| {
             let no = state.enrollment_no(enrollment)?;
             let currency = state.terms().currency;
-            let of = |account| state.balances().of(account, no);
-            let matured = state.payable_on(no, today);
-            let payouts = || state.payouts().iter().filter(|(_, p)| p.enrollment == no);
-            let sum = |wanted: &[DisbursementState]| -> Minor {
-                let wanted = payouts().filter(|(_, payout)| wanted.contains(&payout.state));
-                wanted.map(|(_, payout)| payout.amount).sum()
-            };
-            let lines = payouts().map(|(seq, one)| payout(campaign, state, *seq, one));
+            let earned = Earnings::of(state, no, today);
+            let payouts = state.payouts().iter().filter(|(_, payout)| payout.enrollment == no);
+            let lines = payouts.map(|(seq, one)| payout(campaign, state, *seq, one));
             Some(json!({
                 "enrollment": enrollment,
-                "pending": money((of(Account::Payable) - matured).or_zero(), currency),
-                "held": money(state.held_of(no), currency),
-                "matured": money(matured, currency),
-                "on_its_way": money(sum(&[Planned, Attempted, Unknown, Failed]), currency),
-                "paid": money(sum(&[Paid]), currency),
-                "clawed_back": money(of(Account::Clawback), currency),
-                "unclaimed": money(of(Account::Unclaimed), currency),
-                "base_reserved": money(state.base_waiting(no), currency),
+                "pending": money(earned.pending, currency),
+                "held": money(earned.held, currency),
+                "matured": money(earned.matured, currency),
+                "on_its_way": money(earned.on_its_way, currency),
+                "paid": money(earned.paid, currency),
+                "clawed_back": money(earned.clawed_back, currency),
+                "unclaimed": money(earned.unclaimed, currency),
+                "base_reserved": money(earned.base_reserved, currency),
                 "payouts": lines.collect::<Vec<_>>(),
                 "as_of_entry": state.head(),
             }))

@@ -41,7 +41,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
-pub(crate) use caller::Peer;
+pub(crate) use caller::{Caller, Peer, not_found};
+pub(crate) use extract::{Path, Query};
 use lists::Page;
 pub(crate) use once::UnderWay;
 
@@ -67,7 +68,7 @@ pub(crate) fn router(shared: Shared) -> Router<Shared> {
 
 /// What went wrong in a use case, on its way to a [`Problem`].
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Command(CommandError),
     Provider(ProviderError),
     Field(&'static str, String),

@@ -35,7 +35,7 @@ pub(super) async fn onboard(caller: Caller, body: Content) -> Result<Response, P
     caller
         .once(&body, hide, async |_: Seed| {
             let shared = &caller.shared;
-            let page = format!("{}/", shared.public_url);
+            let page = format!("{}/creator", shared.public_url);
             let addresses = OnboardingAddresses { return_url: page.clone(), refresh_url: page };
             let (desk, provider) = (&shared.desk, &*shared.clients.provider);
             let now = shared.clock.now();

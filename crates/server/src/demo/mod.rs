@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{ClockKind, Config};
 use crate::outside::Outside;
+use crate::pages::Person;
 use crate::rates::PER_MINUTE;
 use crate::serve;
 use crate::telemetry::{LogFormat, start_logging};
@@ -91,11 +92,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let code = report(tale, &directory.path, played, false)?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nIt stays up until you press Ctrl-C:")?;
-        writeln!(out, "  the campaign and its money    {product}/")?;
+        writeln!(out, "  the pages: sign in            {product}/sign-in")?;
+        writeln!(out, "  (as Fjord Coffee the brand, ada a creator, or the operator)")?;
         writeln!(out, "  the API, described            {product}/api/docs")?;
         writeln!(out, "  figures for operators         {product}/metrics")?;
-        writeln!(out, "  the sandbox: sign in          {}/clerk/sign-in", addresses.1)?;
-        writeln!(out, "  (as marta the brand, ada a creator, {OPERATOR} the operator)")?;
+        writeln!(out, "  the sandbox: tokens           {}/clerk/sign-in", addresses.1)?;
         writeln!(out, "  the sandbox: the shop         {}/shop/", addresses.1)?;
         out.flush()?;
         drop(out);
@@ -259,6 +260,7 @@ impl House {
             stripe_connect_webhook_secrets: vec![Secret::new(connect)],
             clerk_issuer: Some(sandbox.base_url.clone()),
             webhook_loopback: true,
+            people: people(),
             ..Outside::default()
         };
         let config = config(directory, outside)?;
@@ -300,6 +302,23 @@ impl House {
         self.sandbox.stop().await;
         Ok(())
     }
+}
+
+/// Whom the page to sign in on offers: everybody of the story.
+fn people() -> Vec<Person> {
+    let person = |user: &str, side, name: &str, about: &str| Person {
+        user: user.to_owned(),
+        side,
+        name: name.to_owned(),
+        about: about.to_owned(),
+    };
+    let about = "pays for a campaign that ran from its deposit to its end";
+    let mut people = vec![person("marta", "brand", "Fjord Coffee", about)];
+    let creators = story::CREATORS.iter();
+    people.extend(creators.map(|one| person(one.name, "creator", one.name, one.part)));
+    let about = "sees whether the money is there and what needs a person";
+    people.push(person(OPERATOR, "admin", "The operator", about));
+    people
 }
 
 fn config(directory: &Path, outside: Outside) -> Result<Config> {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{from_fn, map_response_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use data_encoding::BASE32_NOPAD;
@@ -14,13 +14,12 @@ use sponsorhub_app::ports::random;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::net::Routes;
+use crate::pages;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::world::SystemChance;
 
 mod health;
-
-mod home;
 
 mod metrics;
 
@@ -46,7 +45,6 @@ fn router(shared: Shared) -> Router {
     #[cfg(feature = "bench-yardsticks")]
     let router = router.route("/bare/{name}", get(crate::yardstick::bare));
     router
-        .route("/", get(home::show))
         .route("/v", post(verify::report))
         .route("/v/batch", post(verify_batch::report))
         .route("/webhooks/stripe", post(webhooks::account))
@@ -56,9 +54,11 @@ fn router(shared: Shared) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .merge(crate::api::router(shared.clone()))
+        .merge(pages::router(shared.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(broken))
+        .layer(from_fn_with_state(shared.clone(), pages::dress))
         .layer(map_response_with_state(shared.clone(), count))
         .layer(from_fn(crate::unread::close))
         .with_state(shared)

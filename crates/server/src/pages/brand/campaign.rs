@@ -1,0 +1,303 @@
+//! `/brand/campaigns/{campaign}`: how a campaign stands.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use sponsorhub_app::earnings::Earnings;
+use sponsorhub_app::money_map::{MoneyMap, Sums};
+use sponsorhub_core::actor::Action;
+use sponsorhub_core::campaign::state::{Command, State};
+use sponsorhub_core::ids::{CampaignId, EnrollmentId};
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::unit::UnitKind;
+use sponsorhub_core::money::{Currency, Minor};
+use sponsorhub_core::refusal::Refusal;
+use sponsorhub_core::time::day_of;
+
+use super::super::page;
+use super::super::rows::Asked;
+use super::super::sankey::widths;
+use super::super::shell::Shell;
+use super::super::show::{self, Moment, Money};
+use super::super::visitor::Visitor;
+use super::Head;
+use crate::api::{Caller, Fault, Path, Query};
+use crate::problem::Problem;
+
+/// A guard of the launch.
+struct Guard {
+    holds: bool,
+    text: String,
+    why: &'static str,
+}
+
+/// Something that may be done now.
+struct Button {
+    href: String,
+    text: &'static str,
+    is_main: bool,
+}
+
+/// A part of the bar of the budget.
+struct Part {
+    name: &'static str,
+    tone: &'static str,
+    amount: Money,
+    x: i64,
+    width: i64,
+}
+
+/// A creator among the others.
+struct Creator {
+    name: String,
+    has_ended: bool,
+    clicks: u64,
+    orders: usize,
+    sales: Money,
+    earned: Money,
+    paid: Money,
+    href: String,
+}
+
+/// A term in plain words.
+struct Term {
+    name: &'static str,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "brand/campaign.html")]
+struct Shown {
+    shell: Shell,
+    head: Head,
+    done: Option<&'static str>,
+    buttons: Vec<Button>,
+    guards: Vec<Guard>,
+    parts: Vec<Part>,
+    unmet: Option<Money>,
+    budget: Money,
+    clicks: u64,
+    orders: usize,
+    accrued: Money,
+    paid: Money,
+    open_holds: usize,
+    creators: Vec<Creator>,
+    terms: Vec<Term>,
+    ends_at: Moment,
+    ended_at: Option<Moment>,
+    closes_at: Option<Moment>,
+}
+
+/// How wide the bar is in its own measure.
+const BAR_WIDTH: i64 = 1_000;
+
+/// Creators that are compared on the page.
+const CREATORS_MAX: usize = 50;
+
+/// Each guard of the launch, whether it holds, and why it is there.
+fn guards(state: &Campaign, now: i64) -> Vec<Guard> {
+    if !matches!(state.state(), State::Draft | State::Funded) {
+        return Vec::new();
+    }
+    let missing = state.missing_for_launch(now);
+    let terms = state.terms();
+    let money = |amount: Minor| Money(amount, terms.currency).plain();
+    let is_missing = |like: fn(&Refusal) -> bool| missing.iter().any(like);
+    let confirmed = state.confirmed_budget();
+    let short = (terms.budget - confirmed).or_zero();
+    let (has_budget, text) = if is_missing(|one| matches!(one, Refusal::Unfunded { .. })) {
+        let (there, wanted) = (money(confirmed), money(terms.budget));
+        let text = format!("{there} of {wanted} are confirmed; {} are missing", money(short));
+        (false, text)
+    } else {
+        (true, format!("The budget of {} is confirmed", money(terms.budget)))
+    };
+    let why = "Nobody should work for money that is not there. It counts once the payment \
+               provider's own event of the payment was verified and read again.";
+    let budget = Guard { holds: has_budget, text, why };
+    let frozen = is_missing(|one| matches!(one, Refusal::Frozen));
+    let dispute = Guard {
+        holds: !frozen,
+        text: if frozen { "A deposit is disputed" } else { "No deposit is disputed" }.to_owned(),
+        why: "While a dispute is open its money may leave again, so nothing is promised of it.",
+    };
+    let late = is_missing(|one| matches!(one, Refusal::Field { .. }));
+    let end = Guard {
+        holds: !late,
+        text: if late {
+            "The end lies behind us, or more than 24 months ahead"
+        } else {
+            "The end lies ahead"
+        }
+        .to_owned(),
+        why: "Money may be held for a limited time only, so a campaign ends within 24 months.",
+    };
+    vec![budget, dispute, end]
+}
+
+/// What may be done now, by the lifecycle and by the reader's role.
+fn buttons(caller: &Caller, state: &Campaign, now: i64) -> Vec<Button> {
+    let path = |rest: &str| format!("/brand/campaigns/{}/{rest}", state.id());
+    let mut buttons = Vec::new();
+    let is_open = !matches!(state.state(), State::Completed | State::PaidOut | State::Cancelled);
+    let is_ready = state.missing_for_launch(now).is_empty();
+    if is_open && caller.may(Action::OpenDeposit).is_ok() {
+        let is_main = state.state() == State::Draft;
+        buttons.push(Button { href: path("fund"), text: "Add funds", is_main });
+    }
+    for (command, action, text, step) in [
+        (Command::Launch, Action::LaunchCampaign, "Launch", "launch"),
+        (Command::Resume, Action::ResumeCampaign, "Resume", "resume"),
+        (Command::Pause, Action::PauseCampaign, "Pause", "pause"),
+        (Command::Complete, Action::CompleteCampaign, "End campaign", "complete"),
+        (Command::Cancel, Action::CancelCampaign, "Cancel campaign", "cancel"),
+    ] {
+        let is_guarded = command == Command::Launch && !is_ready;
+        let is_listed = state.state().after(command).is_some();
+        if is_listed && !is_guarded && caller.may(action).is_ok() {
+            let is_main = matches!(command, Command::Launch | Command::Resume);
+            buttons.push(Button { href: path(&format!("steps/{step}")), text, is_main });
+        }
+    }
+    buttons
+}
+
+fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
+    let fees = sums.platform_fees + sums.provider_fees;
+    let all = [
+        ("Free", "free", sums.free),
+        ("Reserved", "reserved", sums.reserved),
+        ("Accrued", "accrued", sums.accrued),
+        ("Paid", "paid", sums.paid),
+        ("Fees", "fees", fees),
+        ("Refunded", "refunded", sums.refunded),
+    ];
+    let widths = widths(&all.map(|(_, _, amount)| amount), BAR_WIDTH);
+    let mut x = 0;
+    let parts = all.into_iter().zip(widths).map(|((name, tone, amount), width)| {
+        let part = Part { name, tone, amount: Money(amount, currency), x, width };
+        x += width;
+        part
+    });
+    parts.collect()
+}
+
+/// Orders and their sum, by enrollment number.
+fn orders(state: &Campaign) -> BTreeMap<usize, (usize, Minor)> {
+    let mut all: BTreeMap<usize, (usize, Minor)> = BTreeMap::new();
+    for unit in state.units().iter().filter(|unit| unit.kind == UnitKind::Conversion) {
+        let (count, sum) = all.entry(unit.enrollment.index()).or_default();
+        *count += 1;
+        *sum += (unit.order - unit.refunded).or_zero();
+    }
+    all
+}
+
+type Names = BTreeMap<EnrollmentId, String>;
+
+fn creators(
+    caller: &Caller,
+    state: &Campaign,
+    names: &Names,
+) -> Result<(Vec<Creator>, u64, usize), Problem> {
+    let (id, currency) = (state.id(), state.terms().currency);
+    let today = day_of(caller.shared.clock.now());
+    let orders = orders(state);
+    let mut reader = caller.shared.clicks.reader().map_err(Fault::from)?;
+    let span = (0, i64::MAX);
+    let mut all = Vec::new();
+    for (no, enrollment) in state.numbered_enrollments() {
+        let (count, sales) = orders.get(&no.index()).copied().unwrap_or_default();
+        let earnings = Earnings::of(state, no, today);
+        all.push((earnings.earned(), enrollment, count, sales, earnings.paid));
+    }
+    all.sort_by_key(|(earned, ..)| std::cmp::Reverse(*earned));
+    let mut shown = Vec::new();
+    for (earned, enrollment, count, sales, paid) in all.into_iter().take(CREATORS_MAX) {
+        let hours = reader.hours_of_enrollment(id, enrollment.id, span).map_err(Fault::from)?;
+        shown.push(Creator {
+            name: show::name(names, enrollment.id),
+            has_ended: enrollment.ended_at.is_some(),
+            clicks: hours.iter().map(|hour| hour.credited).sum(),
+            orders: count,
+            sales: Money(sales, currency),
+            earned: Money(earned, currency),
+            paid: Money(paid, currency),
+            href: format!("/brand/campaigns/{id}/ledger?enrollment={}", enrollment.id),
+        });
+    }
+    let hours = reader.hours_of_campaign(id, span).map_err(Fault::from)?;
+    let clicks = hours.iter().map(|hour| hour.credited).sum();
+    Ok((shown, clicks, orders.values().map(|(count, _)| count).sum()))
+}
+
+fn terms(state: &Campaign) -> Vec<Term> {
+    let terms = state.terms();
+    let money = |amount: Minor| Money(amount, terms.currency).plain();
+    let term = |name, text| Term { name, text };
+    let mut all = vec![term("Pay", show::offer(terms))];
+    all.extend(show::base(terms).map(|text| term("Fixed base", text)));
+    all.extend(terms.creator_cap.map(|cap| term("Most for one creator", money(cap))));
+    let hosts = terms.destination_hosts.join(", ");
+    all.extend([
+        term("Budget", money(terms.budget)),
+        term(
+            "Platform fee",
+            format!("{} of what creators earn", show::percent(terms.platform_fee_bps)),
+        ),
+        term(
+            "An order counts",
+            format!("up to {} days after the click", terms.attribution_window_days),
+        ),
+        term("Clearing", format!("{} days from an order to its payout", terms.clearing_days)),
+        term("Smallest payout", money(terms.payout_minimum)),
+        term("Links may lead to", if hosts.is_empty() { "no host yet".to_owned() } else { hosts }),
+    ]);
+    all
+}
+
+fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Problem> {
+    let now = visitor.caller.shared.clock.now();
+    let currency = state.terms().currency;
+    let sums = MoneyMap::of(state).sums();
+    let (creators, clicks, orders) = creators(&visitor.caller, state, names)?;
+    let head = Head::of(state, "overview");
+    Ok(Shown {
+        shell: visitor.titled(head.name.clone()),
+        head,
+        done: None,
+        buttons: buttons(&visitor.caller, state, now),
+        guards: guards(state, now),
+        parts: parts(&sums, currency),
+        unmet: Some(state.unmet()).filter(|unmet| !unmet.is_zero()).map(|it| Money(it, currency)),
+        budget: Money(state.terms().budget, currency),
+        clicks,
+        orders,
+        accrued: Money(sums.accrued + sums.paid, currency),
+        paid: Money(sums.paid, currency),
+        open_holds: state.holds().values().filter(|hold| hold.open).count(),
+        creators,
+        terms: terms(state),
+        ends_at: Moment(state.terms().ends_at),
+        ended_at: state.ended_at().map(Moment),
+        closes_at: state.closes_at().map(Moment),
+    })
+}
+
+/// `GET /brand/campaigns/{campaign}`.
+pub(in super::super) async fn show(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    tokio::task::block_in_place(|| {
+        visitor.caller.sees(campaign)?;
+        let names = show::names(&visitor.caller.shared, campaign)?;
+        let mut shown =
+            visitor.caller.look_at(campaign, |state, _| shown(&visitor, state, &names))??;
+        shown.done = asked.done.as_deref().and_then(show::done);
+        page(StatusCode::OK, &shown)
+    })
+}

@@ -1,0 +1,200 @@
+//! A campaign's conversions and its whole ledger, newest first.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
+use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_core::ledger::kind::Kind;
+use sponsorhub_core::money::Minor;
+use sponsorhub_store::store::EntryRow;
+
+use super::super::rows::{Asked, Rows, body, newest};
+use super::super::shell::Shell;
+use super::super::show::{self, Chip, Moment, Money, chip};
+use super::super::visitor::Visitor;
+use super::super::{form, page};
+use super::Head;
+use crate::api::{Path, Query};
+use crate::problem::Problem;
+
+/// A conversion or a reversal.
+struct Conversion {
+    seq: Seq,
+    at: Moment,
+    kind: String,
+    creator: String,
+    result: Chip,
+    order: Money,
+    /// None for what earns nothing of its own.
+    earned: Option<Money>,
+    note: String,
+}
+
+#[derive(Template)]
+#[template(path = "brand/conversions.html")]
+struct Conversions {
+    shell: Shell,
+    head: Head,
+    rows: Vec<Conversion>,
+    older: Option<String>,
+    is_first: bool,
+}
+
+/// What is looked up for each row.
+struct Around<'a> {
+    state: &'a Campaign,
+    names: &'a BTreeMap<EnrollmentId, String>,
+}
+
+impl Around<'_> {
+    fn name(&self, row: &EntryRow<'_>) -> String {
+        row.enrollment.map_or_else(String::new, |(no, _)| {
+            show::name(self.names, self.state.enrollment(no).id)
+        })
+    }
+
+    fn conversion(&self, row: &EntryRow<'_>) -> Option<Conversion> {
+        let result = match row.kind {
+            Kind::ConversionAccepted => chip("good", "Accepted"),
+            Kind::ConversionHeld => chip("wait", "Held"),
+            Kind::ConversionRejected => chip("bad", "Rejected"),
+            Kind::ConversionReversed => chip("calm", "Reversal"),
+            _ => return None,
+        };
+        let body = body(row.bytes);
+        let taken = if body["taken"].is_object() { &body["taken"] } else { &body };
+        let currency = self.state.terms().currency;
+        let unit = self.state.units().find(row.seq).map(|index| self.state.units().get(index));
+        let note = match row.kind {
+            Kind::ConversionReversed => format!("of entry {}", body["conversion"]),
+            Kind::ConversionRejected => {
+                body["reason"].as_str().unwrap_or_default().replace('_', " ")
+            }
+            _ if unit.is_some_and(|unit| unit.held) => "waits for a decision".to_owned(),
+            _ if unit.is_some_and(|unit| unit.refunded.is_positive()) => {
+                "given back since".to_owned()
+            }
+            _ => String::new(),
+        };
+        Some(Conversion {
+            seq: row.seq,
+            at: Moment(row.at),
+            kind: taken["type"].as_str().unwrap_or("refund").replace('_', " "),
+            creator: self.name(row),
+            result,
+            order: Money(row.amount.unwrap_or(Minor::ZERO), currency),
+            earned: unit.map(|unit| Money(unit.commission, currency)),
+            note,
+        })
+    }
+}
+
+/// `GET …/conversions`.
+pub(in super::super) async fn conversions(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let shared = &visitor.caller.shared;
+    tokio::task::block_in_place(|| {
+        visitor.caller.sees(campaign)?;
+        let names = show::names(shared, campaign)?;
+        let read = visitor.caller.look_at(campaign, |state, _| {
+            let around = Around { state, names: &names };
+            let before = asked.before.unwrap_or_else(|| state.head().saturating_add(1));
+            let rows = newest(shared, campaign, before, |row| around.conversion(row));
+            rows.map(|rows| (rows, Head::of(state, "conversions")))
+        })?;
+        let (Rows { rows, older }, head) = read?;
+        let older = older.map(|seq| head.path(&format!("/conversions?before={seq}")));
+        let is_first = asked.before.is_none();
+        let shell = visitor.titled("Conversions");
+        page(StatusCode::OK, &Conversions { shell, head, rows, older, is_first })
+    })
+}
+
+/// An entry.
+struct Entry {
+    seq: Seq,
+    at: Moment,
+    kind: &'static str,
+    creator: String,
+    /// Its body, as names and values.
+    fields: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "brand/ledger.html")]
+struct Ledger {
+    shell: Shell,
+    head: Head,
+    rows: Vec<Entry>,
+    only: Option<String>,
+    older: Option<String>,
+    is_first: bool,
+}
+
+/// Fields of a body that a line shows: plain values, none of them hashes that only programs compare.
+fn fields(body: &Value) -> Vec<(String, String)> {
+    let hidden = ["key", "fingerprint", "terms", "terms_hash", "free_before", "free_after"];
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let all = body.as_object().into_iter().flatten();
+    let all = all.filter(|(name, _)| !hidden.contains(&name.as_str()));
+    all.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?))).collect()
+}
+
+/// `GET …/ledger`, of one creator or of some kinds where that is asked.
+pub(in super::super) async fn ledger(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let shared = &visitor.caller.shared;
+    tokio::task::block_in_place(|| {
+        visitor.caller.sees(campaign)?;
+        let names = show::names(shared, campaign)?;
+        let wanted = asked.enrollment.as_deref().and_then(|id| id.parse::<EnrollmentId>().ok());
+        let read = visitor.caller.look_at(campaign, |state, _| {
+            let around = Around { state, names: &names };
+            let no = wanted.map(|id| state.enrollment_no(id));
+            let before = asked.before.unwrap_or_else(|| state.head().saturating_add(1));
+            let rows = newest(shared, campaign, before, |row| {
+                let kind = row.kind.name();
+                let is_of = no.is_none_or(|no| row.enrollment.map(|(of, _)| of) == no);
+                let is_kind = asked.kind.as_deref().is_none_or(|start| kind.starts_with(start));
+                (is_of && is_kind).then(|| Entry {
+                    seq: row.seq,
+                    at: Moment(row.at),
+                    kind,
+                    creator: around.name(row),
+                    fields: fields(&body(row.bytes)),
+                })
+            });
+            rows.map(|rows| (rows, Head::of(state, "ledger")))
+        })?;
+        let (Rows { rows, older }, head) = read?;
+        let mut query = String::new();
+        for (name, value) in [("enrollment", &asked.enrollment), ("kind", &asked.kind)] {
+            if let Some(value) = value {
+                query = format!("{query}&{name}={}", form::quoted(value));
+            }
+        }
+        let older = older.map(|seq| head.path(&format!("/ledger?before={seq}{query}")));
+        let only = match (wanted, &asked.kind) {
+            (Some(id), _) => Some(format!("entries about {}", show::name(&names, id))),
+            (None, Some(kind)) => Some(format!("entries of the kind {kind}")),
+            (None, None) => None,
+        };
+        let (shell, is_first) = (visitor.titled("Ledger"), asked.before.is_none());
+        page(StatusCode::OK, &Ledger { shell, head, rows, only, older, is_first })
+    })
+}

@@ -1,0 +1,108 @@
+//! `/creator/campaigns`: which campaigns may be joined, what they pay, and that the money is there.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::ledger::folded::Campaign;
+
+use super::super::act::{act, key};
+use super::super::form::Form;
+use super::super::shell::Shell;
+use super::super::show::{self, Chip, Moment, Money};
+use super::super::visitor::Visitor;
+use super::super::{go, page};
+use super::brand_name;
+use crate::api::{Fault, Path};
+use crate::problem::Problem;
+
+struct Card {
+    path: String,
+    brand: String,
+    offer: String,
+    base: Option<String>,
+    cap: Option<Money>,
+    state: Chip,
+    ends_at: Moment,
+    confirmed: Money,
+    free: Money,
+    clearing_days: u32,
+    key: String,
+}
+
+#[derive(Template)]
+#[template(path = "creator/join.html")]
+struct List {
+    shell: Shell,
+    cards: Vec<Card>,
+    has_more: bool,
+}
+
+/// Campaigns that are shown.
+const CARDS_MAX: usize = 50;
+
+/// Campaigns that are looked at at a time.
+const CHUNK: usize = 1_000;
+
+fn card(state: &Campaign) -> Option<Card> {
+    if !matches!(state.state(), State::Funded | State::Live) {
+        return None;
+    }
+    let terms = state.terms();
+    let money = |amount| Money(amount, terms.currency);
+    Some(Card {
+        path: format!("/creator/campaigns/{}/join", state.id()),
+        brand: String::new(),
+        offer: show::offer(terms),
+        base: show::base(terms),
+        cap: terms.creator_cap.map(money),
+        state: show::state(state.state()),
+        ends_at: Moment(terms.ends_at),
+        confirmed: money(state.confirmed_budget()),
+        free: money(state.free()),
+        clearing_days: terms.clearing_days,
+        key: key(),
+    })
+}
+
+/// `GET /creator/campaigns`.
+pub(in super::super) async fn list(visitor: Visitor) -> Result<Response, Problem> {
+    let shared = &visitor.caller.shared;
+    let cards = tokio::task::block_in_place(|| {
+        let own = visitor.caller.enrollments()?;
+        let is_own = |id: CampaignId| own.iter().any(|(of, _)| *of == id);
+        let (mut cards, mut after) = (Vec::new(), 0);
+        loop {
+            let some = shared.desk.read(|reader| reader.campaigns(after, CHUNK));
+            let some = some.map_err(Fault::from)?;
+            for listed in some.iter().filter(|listed| !is_own(listed.campaign)) {
+                let looked = shared.desk.look(listed.campaign, |it| (it.brand(), card(it)));
+                let (brand, card) = looked.map_err(Fault::from)?;
+                if let Some(card) = card {
+                    cards.push(Card { brand: brand_name(shared, brand)?, ..card });
+                }
+            }
+            after = some.last().map_or(after, |last| last.no);
+            if some.len() < CHUNK || cards.len() > CARDS_MAX {
+                break;
+            }
+        }
+        Ok::<_, Problem>(cards)
+    })?;
+    let has_more = cards.len() > CARDS_MAX;
+    let cards = cards.into_iter().take(CARDS_MAX).collect();
+    page(StatusCode::OK, &List { shell: visitor.titled("Find campaigns"), cards, has_more })
+}
+
+/// `POST /creator/campaigns/{campaign}/join`.
+pub(in super::super) async fn join(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let path = format!("/campaigns/{campaign}/enrollments");
+    act(&visitor.caller, &form, ("POST", &path), &json!({})).await?;
+    Ok(go(&format!("/creator/campaigns/{campaign}?done=joined")))
+}

@@ -1,0 +1,118 @@
+//! Forms: what they say, and that they were sent by a page of ours.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::bodies::Limit;
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// Largest form, bytes.
+const FORM_BYTES_MAX: usize = 16 << 10;
+
+/// The fields of a form; of a field that comes twice, the last.
+#[derive(Debug, Default)]
+pub(super) struct Form(BTreeMap<String, String>);
+
+impl Form {
+    /// What a field says, without blanks around it; empty where it is absent.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |value| value.trim())
+    }
+
+    /// An amount in whole units and cents, as in `1234.5`, in minor units.
+    pub(super) fn amount(&self, name: &'static str) -> Result<i64, Problem> {
+        let text = self.text(name).replace([',', ' '], "");
+        let (whole, cents) = text.split_once('.').unwrap_or((&text, ""));
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let wrong = || {
+            let detail = "an amount like 1234 or 1234.50";
+            Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about(name)
+        };
+        if whole.is_empty() || whole.len() > 12 || cents.len() > 2 {
+            return Err(wrong());
+        }
+        if !is_number(whole) || !is_number(cents) {
+            return Err(wrong());
+        }
+        format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
+    }
+}
+
+impl FromRequest<Shared> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+        let limit = Limit { bytes: FORM_BYTES_MAX, seconds: shared.limits.body.seconds };
+        let body = shared.bodies.of_anybody(request.into_body(), limit).await?;
+        let fields = form_urlencoded::parse(&body);
+        Ok(Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+    }
+}
+
+/// Lets only our own pages change something: browsers say where a form comes from, and cannot be made by
+/// another page to say otherwise. The API asks the same of a request that shows a cookie.
+pub(super) async fn only_from_here(
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes_nothing || is_from_here(&shared, request.headers()) {
+        return Ok(next.run(request).await);
+    }
+    let detail = "what changes something is sent by a page of this site; nothing was changed";
+    Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail).about("origin"))
+}
+
+fn is_from_here(shared: &Shared, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_party = |origin| shared.clients.identity.is_party(origin);
+    text(header::ORIGIN.as_str()).is_some_and(is_party)
+        && text("sec-fetch-site").is_none_or(|site| site == "same-origin")
+}
+
+/// A text as it may stand in a query.
+pub(super) fn quoted(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// An address to go to after something: a path of this site and nothing that a browser takes for a host.
+pub(super) fn local(to: &str) -> Option<&str> {
+    let is_plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    (to.starts_with('/') && !to.starts_with("//") && is_plain).then_some(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_back_stays_on_this_site() {
+        for to in ["/brand", "/brand?done=paid", "/"] {
+            assert_eq!(local(to), Some(to));
+        }
+        for to in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\tb", "/\n"]
+        {
+            assert_eq!(local(to), None, "{to:?}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_without_a_guess() {
+        let read = |text: &str| {
+            let form = Form([("a".to_owned(), text.to_owned())].into());
+            form.amount("a").map_err(|problem| problem.code)
+        };
+        for (text, minor) in [("1234", 123_400), ("1,234.50", 123_450), ("0.5", 50), (" 7 ", 700)] {
+            assert_eq!(read(text), Ok(minor), "{text}");
+        }
+        for text in ["", ".5", "1.234", "-1", "1e3", "12x", "9999999999999"] {
+            assert_eq!(read(text), Err("field_invalid".to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Every page once: method, path, who may open it, and who answers.
+//!
+//! Like the API's table it makes the router; the suite in `tests/pages` reads it and asks for each line as
+//! each kind of caller.
+
+use axum::Extension;
+use axum::routing::{MethodRouter, get, post};
+use sponsorhub_core::actor::{Action, Side};
+
+use super::{admin, brand, creator, open};
+use crate::shared::Shared;
+
+/// Who may open a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Everybody.
+    Open,
+    /// Whoever has signed in, also before they joined.
+    SignedIn,
+    /// That side, and of it the roles that may do this.
+    Side(Side, Action),
+}
+
+const fn brand(action: Action) -> Door {
+    Door::Side(Side::Brand, action)
+}
+
+const fn creator(action: Action) -> Door {
+    Door::Side(Side::Creator, action)
+}
+
+const OPERATOR: Door = Door::Side(Side::Admin, Action::Operate);
+
+struct Page {
+    path: &'static str,
+    door: Door,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+macro_rules! pages {
+    ($($method:ident $path:literal, $door:expr, $handler:path;)*) => {
+        const PAGES: &[Page] = &[$(Page {
+            path: $path,
+            door: $door,
+            handler: || $method($handler),
+        }),*];
+    };
+}
+
+pages! {
+    get "/", Door::Open, open::landing;
+    get "/sign-in", Door::Open, open::sign_in;
+    post "/sign-out", Door::Open, open::sign_out;
+    post "/theme", Door::Open, open::theme;
+    get "/join", Door::SignedIn, open::joining;
+    post "/join", Door::SignedIn, open::join;
+    get "/brand", brand(Action::ReadCampaign), brand::list::show;
+    get "/brand/campaigns/{campaign}", brand(Action::ReadBalances), brand::campaign::show;
+    get "/brand/campaigns/{campaign}/conversions", brand(Action::ReadLedger), brand::entries::conversions;
+    get "/brand/campaigns/{campaign}/money", brand(Action::ReadBalances), brand::money::show;
+    get "/brand/campaigns/{campaign}/ledger", brand(Action::ReadLedger), brand::entries::ledger;
+    get "/brand/campaigns/{campaign}/fund", brand(Action::OpenDeposit), brand::steps::funding;
+    post "/brand/campaigns/{campaign}/fund", brand(Action::OpenDeposit), brand::steps::fund;
+    get "/brand/campaigns/{campaign}/steps/{step}", brand(Action::ReadBalances), brand::steps::ask;
+    post "/brand/campaigns/{campaign}/steps/{step}", brand(Action::ReadBalances), brand::steps::take;
+    get "/creator", creator(Action::ReadOwnEarnings), creator::home::show;
+    post "/creator/account", creator(Action::ManageRecipient), creator::home::onboard;
+    get "/creator/campaigns", creator(Action::ReadCampaign), creator::join::list;
+    post "/creator/campaigns/{campaign}/join", creator(Action::Enroll), creator::join::join;
+    get "/creator/campaigns/{campaign}", creator(Action::ReadOwnEarnings), creator::campaign::show;
+    post "/creator/campaigns/{campaign}/links", creator(Action::MakeLink), creator::campaign::make_link;
+    post "/creator/campaigns/{campaign}/codes", creator(Action::MakeCode), creator::campaign::make_code;
+    get "/creator/campaigns/{campaign}/payouts/{payout}", creator(Action::ReadPayouts), creator::payout::show;
+    get "/admin", OPERATOR, admin::show;
+    get "/admin/holds", OPERATOR, admin::holds;
+    post "/admin/campaigns/{campaign}/holds/{conversion}/release", OPERATOR, admin::release;
+    post "/admin/campaigns/{campaign}/holds/{conversion}/uphold", OPERATOR, admin::uphold;
+    post "/admin/campaigns/{campaign}/payouts/{payout}/retry", OPERATOR, admin::retry;
+}
+
+/// Every path once.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    let is_first =
+        |at: usize| PAGES.iter().position(|page| page.path == PAGES[at].path) == Some(at);
+    (0..PAGES.len()).filter(move |at| is_first(*at)).map(|at| PAGES[at].path)
+}
+
+/// All methods of a path, each behind its door.
+pub(super) fn of_path(path: &str) -> MethodRouter<Shared> {
+    let pages = PAGES.iter().filter(|page| page.path == path);
+    pages.fold(MethodRouter::new(), |all, page| {
+        all.merge((page.handler)().route_layer(Extension(page.door)))
+    })
+}

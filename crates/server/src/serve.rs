@@ -212,6 +212,7 @@ fn share(
         desk,
         workers,
         bell: Bell::default(),
+        stopping: tokio::sync::watch::Sender::new(false),
         clients: outer.clients,
         under_way: UnderWay::default(),
         rates: Rates::new(config.api_requests_per_minute),
@@ -233,6 +234,11 @@ async fn serve<S: Future<Output = ()>>(
     let address = listener.local_addr()?;
     let _control = control::listen(&config.data_dir, shared.clone())?;
     let stop = stop()?;
+    let stopping = shared.clone();
+    let stop = async move {
+        stop.await;
+        stopping.stopping.send_replace(true);
+    };
     tracing::info!("listening on http://{address}");
     let connections = Connections::within_limits();
     let addresses = Addresses::new(connections.most_of_address, &config.trusted_proxies);

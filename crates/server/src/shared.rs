@@ -50,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) workers: Arc<Workers>,
     /// Wakes the workers.
     pub(crate) bell: Bell,
+    /// Whether the server is about to end: answers without an end of their own end then.
+    pub(crate) stopping: tokio::sync::watch::Sender<bool>,
     pub(crate) clients: Clients,
     /// Requests of the API that are being answered.
     pub(crate) under_way: UnderWay,

@@ -19,6 +19,27 @@ const FORM_BYTES_MAX: usize = 16 << 10;
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
+    /// The fields of a form, or of a query.
+    pub(super) fn read(text: &[u8]) -> Self {
+        let fields = form_urlencoded::parse(text);
+        Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// Whether it has a field, empty or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A number with at most two digits behind the point, as in `1,234.5`, in hundredths.
+    pub(super) fn hundredths(text: &str) -> Option<i64> {
+        let text = text.replace([',', ' '], "");
+        let (whole, cents) = text.split_once('.').unwrap_or((&text, ""));
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = !whole.is_empty() && whole.len() <= 12 && cents.len() <= 2;
+        let fits = fits && is_number(whole) && is_number(cents);
+        fits.then(|| format!("{whole}{cents:0<2}").parse().ok()).flatten()
+    }
+
     /// What a field says, without blanks around it; empty where it is absent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.trim())
@@ -26,20 +47,10 @@ impl Form {
 
     /// An amount in whole units and cents, as in `1234.5`, in minor units.
     pub(super) fn amount(&self, name: &'static str) -> Result<i64, Problem> {
-        let text = self.text(name).replace([',', ' '], "");
-        let (whole, cents) = text.split_once('.').unwrap_or((&text, ""));
-        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let wrong = || {
+        Self::hundredths(self.text(name)).ok_or_else(|| {
             let detail = "an amount like 1234 or 1234.50";
             Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about(name)
-        };
-        if whole.is_empty() || whole.len() > 12 || cents.len() > 2 {
-            return Err(wrong());
-        }
-        if !is_number(whole) || !is_number(cents) {
-            return Err(wrong());
-        }
-        format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
+        })
     }
 }
 
@@ -49,8 +60,7 @@ impl FromRequest<Shared> for Form {
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
         let limit = Limit { bytes: FORM_BYTES_MAX, seconds: shared.limits.body.seconds };
         let body = shared.bodies.of_anybody(request.into_body(), limit).await?;
-        let fields = form_urlencoded::parse(&body);
-        Ok(Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+        Ok(Self::read(&body))
     }
 }
 

@@ -54,6 +54,15 @@ pub(super) fn day(day: i64) -> String {
     format!("{day} {month} {year}")
 }
 
+impl Moment {
+    /// Without any mark-up, for files: `2026-01-05T12:01:01Z`.
+    pub(super) fn plain(self) -> String {
+        let (date, rest) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS) / 1_000);
+        let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+        format!("{}T{hour:02}:{minute:02}:{second:02}Z", words::date(date))
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, rest) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS) / 1_000);
@@ -74,6 +83,13 @@ impl HtmlSafe for Moment {}
 pub(super) struct Chip {
     tone: &'static str,
     text: &'static str,
+}
+
+impl Chip {
+    /// The word.
+    pub(super) const fn text(self) -> &'static str {
+        self.text
+    }
 }
 
 impl fmt::Display for Chip {
@@ -201,6 +217,7 @@ pub(super) fn done(word: &str) -> Option<&'static str> {
         "paid" => {
             "Thank you. As soon as the payment provider's event is verified, the amount stands below."
         }
+        "opened" => "It is open. Pay the budget in, and then launch it.",
         "launch" => "It is live: clicks are credited from now on.",
         "pause" => "It is paused: no new click is credited. What was credited still converts.",
         "resume" => "It is live again.",

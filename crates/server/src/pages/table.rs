@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::routing::{MethodRouter, get, post};
 use sponsorhub_core::actor::{Action, Side};
 
-use super::{admin, brand, creator, open};
+use super::{admin, brand, creator, live, open, public};
 use crate::shared::Shared;
 
 /// Who may open a page.
@@ -50,13 +50,19 @@ macro_rules! pages {
 pages! {
     get "/", Door::Open, open::landing;
     get "/sign-in", Door::Open, open::sign_in;
+    get "/c/{campaign}", Door::Open, public::proof_of_funds;
+    get "/how-it-works", Door::Open, public::honest;
     post "/sign-out", Door::Open, open::sign_out;
     post "/theme", Door::Open, open::theme;
     get "/join", Door::SignedIn, open::joining;
     post "/join", Door::SignedIn, open::join;
+    get "/live/campaigns/{campaign}", Door::SignedIn, live::campaign;
     get "/brand", brand(Action::ReadCampaign), brand::list::show;
+    get "/brand/new", brand(Action::CreateCampaign), brand::new::ask;
+    post "/brand/new", brand(Action::CreateCampaign), brand::new::open;
     get "/brand/campaigns/{campaign}", brand(Action::ReadBalances), brand::campaign::show;
     get "/brand/campaigns/{campaign}/conversions", brand(Action::ReadLedger), brand::entries::conversions;
+    get "/brand/campaigns/{campaign}/conversions.csv", brand(Action::ReadLedger), brand::entries::file;
     get "/brand/campaigns/{campaign}/money", brand(Action::ReadBalances), brand::money::show;
     get "/brand/campaigns/{campaign}/ledger", brand(Action::ReadLedger), brand::entries::ledger;
     get "/brand/campaigns/{campaign}/fund", brand(Action::OpenDeposit), brand::steps::funding;

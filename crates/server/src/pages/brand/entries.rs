@@ -16,9 +16,9 @@ use super::super::rows::{Asked, Rows, body, newest};
 use super::super::shell::Shell;
 use super::super::show::{self, Chip, Moment, Money, chip};
 use super::super::visitor::Visitor;
-use super::super::{form, page};
+use super::super::{csv, form, page};
 use super::Head;
-use crate::api::{Path, Query};
+use crate::api::{Fault, Path, Query};
 use crate::problem::Problem;
 
 /// A conversion or a reversal.
@@ -32,6 +32,27 @@ struct Conversion {
     /// None for what earns nothing of its own.
     earned: Option<Money>,
     note: String,
+}
+
+impl Conversion {
+    const HEAD: [&str; 9] =
+        ["entry", "at", "type", "result", "creator", "order", "earned", "currency", "note"];
+
+    fn cells(self) -> csv::Row {
+        let Money(order, currency) = self.order;
+        let earned = self.earned.map(|Money(earned, _)| csv::amount(earned)).unwrap_or_default();
+        vec![
+            self.seq.to_string(),
+            self.at.plain(),
+            self.kind,
+            self.result.text().to_lowercase(),
+            self.creator,
+            csv::amount(order),
+            earned,
+            currency.code().to_owned(),
+            self.note,
+        ]
+    }
 }
 
 #[derive(Template)]
@@ -115,6 +136,36 @@ pub(in super::super) async fn conversions(
         let shell = visitor.titled("Conversions");
         page(StatusCode::OK, &Conversions { shell, head, rows, older, is_first })
     })
+}
+
+/// Entries that are read at a time for a file.
+const PIECE: usize = 1_000;
+
+/// `GET …/conversions.csv`, oldest first.
+pub(in super::super) async fn file(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+) -> Result<Response, Problem> {
+    tokio::task::block_in_place(|| visitor.caller.sees(campaign))?;
+    let mut from: Seq = 1;
+    let more = move || {
+        let shared = &visitor.caller.shared;
+        let names = show::names(shared, campaign)?;
+        visitor.caller.look_at(campaign, |state, _| {
+            let around = Around { state, names: &names };
+            let mut rows = Vec::new();
+            let scanned = shared.desk.read(|reader| {
+                reader.scan(campaign, from, PIECE, &mut |row| {
+                    rows.extend(around.conversion(&row).map(|one| one.cells()));
+                })
+            });
+            let scanned = scanned.map_err(Fault::from)?;
+            from = from.saturating_add(Seq::try_from(scanned).unwrap_or(Seq::MAX));
+            Ok((scanned > 0).then_some(rows))
+        })?
+    };
+    let name = format!("conversions-{campaign}.csv");
+    Ok(csv::file(&name, &Conversion::HEAD, more))
 }
 
 /// An entry.

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use sponsorhub_app::money_map::MoneyMap;
+use sponsorhub_core::actor::Action;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ledger::folded::Campaign;
 
@@ -34,6 +35,7 @@ struct Row {
 struct List {
     shell: Shell,
     rows: Vec<Row>,
+    may_open: bool,
 }
 
 fn row(campaign: &Campaign) -> Row {
@@ -71,5 +73,6 @@ pub(in super::super) async fn show(visitor: Visitor) -> Result<Response, Problem
         let rows = all.into_iter().map(|id| desk.look(id, row).map_err(Fault::from));
         rows.collect::<Result<Vec<_>, Fault>>()
     })?;
-    page(StatusCode::OK, &List { shell: visitor.titled("Campaigns"), rows })
+    let may_open = visitor.caller.may(Action::CreateCampaign).is_ok();
+    page(StatusCode::OK, &List { may_open, shell: visitor.titled("Campaigns"), rows })
 }

@@ -4,9 +4,10 @@ pub(super) mod campaign;
 pub(super) mod entries;
 pub(super) mod list;
 pub(super) mod money;
+pub(super) mod new;
 pub(super) mod steps;
 
-use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 
 use super::show;
@@ -19,6 +20,8 @@ pub(super) struct Head {
     pub(super) short: String,
     pub(super) state: show::Chip,
     pub(super) is_frozen: bool,
+    /// Entries of its ledger when this was looked at.
+    pub(super) entries: Seq,
     /// Which of its pages this is.
     pub(super) tab: &'static str,
 }
@@ -32,6 +35,7 @@ impl Head {
             short: show::short(&id.to_string()),
             state: show::state(state.state()),
             is_frozen: state.frozen() > 0,
+            entries: state.head(),
             tab,
         }
     }

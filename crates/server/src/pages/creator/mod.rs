@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::shared::Shared;
 
 /// What a brand is called.
-fn brand_name(shared: &Shared, brand: BrandId) -> Result<String, Problem> {
+pub(super) fn brand_name(shared: &Shared, brand: BrandId) -> Result<String, Problem> {
     let known = shared.desk.registry(|registry| registry.brand(brand)).map_err(Fault::from)?;
     Ok(known.map_or_else(|| "A brand".to_owned(), |known| known.name))
 }

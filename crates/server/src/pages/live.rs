@@ -1,0 +1,68 @@
+//! Pages that keep up by themselves: a stream tells how far a ledger has come, and the script asks for the
+//! page again when that is further than what is shown.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::unfold;
+use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::folded::Campaign;
+
+use super::visitor::Visitor;
+use crate::api::Path;
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// How often a ledger is looked at.
+const EVERY: Duration = Duration::from_millis(400);
+
+/// Looks after which a stream ends: the browser asks again, and whoever may no longer see it is refused.
+const LOOKS_MAX: u32 = 150;
+
+struct Watch {
+    shared: Shared,
+    campaign: CampaignId,
+    told: Option<Seq>,
+    looks: u32,
+}
+
+impl Watch {
+    /// The next place that is news; none where the stream is to end.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        let mut stopping = self.shared.stopping.subscribe();
+        loop {
+            if self.told.is_some() {
+                tokio::select! {
+                    _ = stopping.wait_for(|stopping| *stopping) => return None,
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            if self.looks >= LOOKS_MAX {
+                return None;
+            }
+            self.looks += 1;
+            let head = tokio::task::block_in_place(|| {
+                self.shared.desk.look(self.campaign, Campaign::head)
+            });
+            let head = head.ok()?;
+            if self.told != Some(head) {
+                self.told = Some(head);
+                return Some((Ok(Event::default().data(head.to_string())), self));
+            }
+        }
+    }
+}
+
+/// `GET /live/campaigns/{campaign}`: the number of its last entry, whenever there is another.
+pub(super) async fn campaign(
+    visitor: Visitor,
+    Path(campaign): Path<CampaignId>,
+) -> Result<Response, Problem> {
+    tokio::task::block_in_place(|| visitor.caller.sees(campaign))?;
+    let shared = (*visitor.caller.shared).clone();
+    let watch = Watch { shared, campaign, told: None, looks: 0 };
+    let stream = unfold(watch, Watch::next);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}

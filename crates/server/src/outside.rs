@@ -136,9 +136,7 @@ impl Outside {
                 file.stripe_connect_webhook_secret,
             ),
             clerk_webhook_secrets: many(arguments.clerk_webhook_secret, file.clerk_webhook_secret),
-            clerk_publishable_key: arguments
-                .clerk_publishable_key
-                .or(file.clerk_publishable_key),
+            clerk_publishable_key: arguments.clerk_publishable_key.or(file.clerk_publishable_key),
             people: Vec::new(),
             clerk_issuer: arguments.clerk_issuer.or(file.clerk_issuer),
             clerk_jwks_url: arguments.clerk_jwks_url.or(file.clerk_jwks_url),

@@ -67,10 +67,7 @@ struct Overview {
 }
 
 /// Looks at every campaign, oldest first.
-fn each(
-    shared: &Shared,
-    mut look: impl FnMut(CampaignId, &Campaign),
-) -> Result<usize, Problem> {
+fn each(shared: &Shared, mut look: impl FnMut(CampaignId, &Campaign)) -> Result<usize, Problem> {
     let (mut after, mut count) = (0, 0);
     loop {
         let some = shared.desk.read(|reader| reader.campaigns(after, CHUNK));
@@ -182,7 +179,7 @@ struct Hold {
 struct Holds {
     shell: Shell,
     done: Option<&'static str>,
-    holds: Vec<Hold>,
+    open: Vec<Hold>,
 }
 
 fn open_holds(id: CampaignId, state: &Campaign) -> Vec<Hold> {
@@ -227,7 +224,7 @@ pub(super) async fn holds(
         Ok::<_, Problem>(holds)
     })?;
     let done = asked.done.as_deref().and_then(show::done);
-    page(StatusCode::OK, &Holds { shell: visitor.titled("Holds to review"), done, holds })
+    page(StatusCode::OK, &Holds { shell: visitor.titled("Holds to review"), done, open: holds })
 }
 
 /// `POST …/holds/{conversion}/release`.

@@ -96,7 +96,8 @@ mod tests {
         for to in ["/brand", "/brand?done=paid", "/"] {
             assert_eq!(local(to), Some(to));
         }
-        for to in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\tb", "/\n"] {
+        for to in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\tb", "/\n"]
+        {
             assert_eq!(local(to), None, "{to:?}");
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_store::store::EntryRow;
 
 use crate::api::Fault;
@@ -57,7 +58,11 @@ pub(super) fn body(bytes: &[u8]) -> Value {
 }
 
 /// Why a conversion is held, in words: of its risk, or of who doubted it.
-pub(super) fn doubts(shared: &Shared, campaign: CampaignId, placed: Seq) -> Result<String, Problem> {
+pub(super) fn doubts(
+    shared: &Shared,
+    campaign: CampaignId,
+    placed: Seq,
+) -> Result<String, Problem> {
     let entry = shared.desk.read(|reader| reader.entry(campaign, placed)).map_err(Fault::from)?;
     let body = body(&entry.unwrap_or_default());
     if let Some(reason) = body["reason"].as_str() {
@@ -95,4 +100,12 @@ pub(super) struct Asked {
     pub(super) kind: Option<String>,
     /// What was just done, by its word.
     pub(super) done: Option<String>,
+}
+
+impl Asked {
+    /// Before which entry the page begins: at most behind the last one that `state` knows.
+    pub(super) fn before(&self, state: &Campaign) -> Seq {
+        let end = state.head().saturating_add(1);
+        self.before.map_or(end, |before| before.min(end))
+    }
 }

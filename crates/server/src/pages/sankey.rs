@@ -113,8 +113,7 @@ pub(super) fn draw(left: &[Node], right: &[Node], across: Across) -> Picture {
             } else {
                 ribbon((across.middle + BAR, at), (x, y), high)
             };
-            let (text_x, anchor) =
-                if is_left { (x - 10, "end") } else { (x + BAR + 10, "start") };
+            let (text_x, anchor) = if is_left { (x - 10, "end") } else { (x + BAR + 10, "start") };
             let text_y = y + (high / 2).min(PITCH) + 1;
             drawn.push(Drawn {
                 node: node.clone(),

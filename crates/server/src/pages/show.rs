@@ -223,7 +223,8 @@ mod tests {
     #[test]
     fn amounts_times_and_shares_are_written_for_people() {
         let money = Money(Minor(-123_456), Currency::Usd);
-        let html = "<span class=\"money\">\u{2212}1,234.56\u{a0}<span class=\"code\">USD</span></span>";
+        let html =
+            "<span class=\"money\">\u{2212}1,234.56\u{a0}<span class=\"code\">USD</span></span>";
         assert_eq!(money.to_string(), html);
         let moment = Moment(1_767_614_461_000).to_string();
         let html = "<time datetime=\"2026-01-05T12:01:01Z\">5 Jan 2026, 12:01 UTC</time>";

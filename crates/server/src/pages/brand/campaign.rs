@@ -243,8 +243,14 @@ fn terms(state: &Campaign) -> Vec<Term> {
     let hosts = terms.destination_hosts.join(", ");
     all.extend([
         term("Budget", money(terms.budget)),
-        term("Platform fee", format!("{} of what creators earn", show::percent(terms.platform_fee_bps))),
-        term("An order counts", format!("up to {} days after the click", terms.attribution_window_days)),
+        term(
+            "Platform fee",
+            format!("{} of what creators earn", show::percent(terms.platform_fee_bps)),
+        ),
+        term(
+            "An order counts",
+            format!("up to {} days after the click", terms.attribution_window_days),
+        ),
         term("Clearing", format!("{} days from an order to its payout", terms.clearing_days)),
         term("Smallest payout", money(terms.payout_minimum)),
         term("Links may lead to", if hosts.is_empty() { "no host yet".to_owned() } else { hosts }),
@@ -287,10 +293,9 @@ pub(in super::super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     tokio::task::block_in_place(|| {
-        visitor.caller.sees(campaign)?;
+        let state = visitor.campaign(campaign)?;
         let names = show::names(&visitor.caller.shared, campaign)?;
-        let mut shown =
-            visitor.caller.look_at(campaign, |state, _| shown(&visitor, state, &names))??;
+        let mut shown = shown(&visitor, &state, &names)?;
         shown.done = asked.done.as_deref().and_then(show::done);
         page(StatusCode::OK, &shown)
     })

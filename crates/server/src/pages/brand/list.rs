@@ -7,10 +7,10 @@ use sponsorhub_app::money_map::MoneyMap;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ledger::folded::Campaign;
 
+use super::super::page;
 use super::super::shell::Shell;
 use super::super::show::{Chip, Moment, Money, offer, short, state};
 use super::super::visitor::Visitor;
-use super::super::page;
 use crate::api::Fault;
 use crate::problem::Problem;
 

@@ -10,11 +10,11 @@ use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 
+use super::super::page;
 use super::super::sankey::{self, NARROW, Node, Picture, WIDE};
 use super::super::shell::Shell;
 use super::super::show::{self, Money};
 use super::super::visitor::Visitor;
-use super::super::page;
 use super::Head;
 use crate::api::Path;
 use crate::problem::Problem;
@@ -65,7 +65,7 @@ fn sink(state: &Campaign, names: &Names, sink: Sink, amount: Minor) -> Node {
             (format!("Owed to {name}"), query, "accrued")
         }
         Sink::PlatformFees => ("Platform fees".to_owned(), kind("rollup"), "fees"),
-        Sink::ProviderFees => ("Payment provider's fees".to_owned(), kind("deposit.settled"), "fees"),
+        Sink::ProviderFees => ("Provider's fees".to_owned(), kind("deposit.settled"), "fees"),
         Sink::Refunded => ("Back to you".to_owned(), kind("refund"), "refunded"),
         Sink::Reserved => ("Reserved".to_owned(), kind("enrollment"), "reserved"),
         Sink::Free => ("Free".to_owned(), kind("deposit"), "free"),

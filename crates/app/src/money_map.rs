@@ -101,13 +101,11 @@ impl MoneyMap {
             sinks.push((Sink::Paid(no), paid(no)));
             sinks.push((Sink::Owed(no), owed(no)));
         }
-        let refunds = state.refunds().values().filter(|one| one.state == RefundState::Paid);
-        let refunded: Minor = refunds.map(|one| one.amount).sum();
         let reserved = state.balance(Account::BaseReserve) + state.balance(Account::FeeReserve);
         sinks.extend([
             (Sink::PlatformFees, state.balance(Account::PlatformFees)),
             (Sink::ProviderFees, kept_by_provider(state)),
-            (Sink::Refunded, refunded + state.balance(Account::RefundClearing)),
+            (Sink::Refunded, refunded(state) + state.balance(Account::RefundClearing)),
             (Sink::Reserved, reserved),
             (Sink::Free, state.balance(Account::CampaignFunds)),
         ]);
@@ -145,12 +143,18 @@ impl MoneyMap {
     }
 }
 
+/// What the brand has back, also by other means than the provider's.
+fn refunded(state: &Campaign) -> Minor {
+    let is_back = |one| matches!(one, RefundState::Paid | RefundState::SettledOutside);
+    let refunds = state.refunds().values().filter(|one| is_back(one.state));
+    refunds.map(|one| one.amount).sum()
+}
+
 /// What came in, less what went on and what is still there. The operator's own money is on both sides.
-pub fn kept_by_provider(state: &Campaign) -> Minor {
+fn kept_by_provider(state: &Campaign) -> Minor {
     let deposits = state.deposits().values().filter(|one| one.is_confirmed() && !one.is_advance);
     let came: Minor = deposits.map(|one| one.amount - one.reversed).sum();
     let payouts = state.payouts().values().filter(|one| one.state == DisbursementState::Paid);
-    let refunds = state.refunds().values().filter(|one| one.state == RefundState::Paid);
-    let went = payouts.map(|one| one.amount).sum::<Minor>() + refunds.map(|one| one.amount).sum();
+    let went = payouts.map(|one| one.amount).sum::<Minor>() + refunded(state);
     came + state.balance(Account::PlatformAdvance) - went - state.balance(Account::Provider)
 }

@@ -23,7 +23,17 @@ pub(crate) fn prepare(
     files: &[&str],
     act: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
-    let (from, to) = (Path::new(SOURCES), Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    prepare_from(Path::new(SOURCES), name, (list, files), act)
+}
+
+/// The same with the files from elsewhere.
+fn prepare_from(
+    from: &Path,
+    name: &str,
+    (list, files): (&str, &[&str]),
+    act: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     std::fs::create_dir_all(&to).map_err(|error| error.to_string())?;
     let wanted = std::fs::read(from.join(list)).map_err(|error| error.to_string())?;
@@ -40,9 +50,14 @@ pub(crate) fn prepare(
 
 /// A folder in which `node` finds the clients and the scripts; or why there is none.
 pub(crate) fn node(scripts: &[&str]) -> Result<PathBuf, String> {
+    node_from(Path::new(SOURCES), "judges", scripts)
+}
+
+/// The same with list and scripts from elsewhere.
+pub(crate) fn node_from(from: &Path, name: &str, scripts: &[&str]) -> Result<PathBuf, String> {
     run(Command::new("node").arg("--version")).map_err(|why| format!("no node: {why}"))?;
     let files = [&["package.json", "package-lock.json"], scripts].concat();
-    prepare("judges", "package-lock.json", &files, |to| {
+    prepare_from(from, name, ("package-lock.json", &files), |to| {
         let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
         run(Command::new("npm").args(arguments).current_dir(to))
             .map(drop)

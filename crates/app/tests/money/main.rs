@@ -37,6 +37,7 @@ use sponsorhub_app::catalog::Keys;
 use sponsorhub_app::deposits::{self, Opened, Wanted};
 use sponsorhub_app::desk::Desk;
 use sponsorhub_app::fees::Fees;
+use sponsorhub_app::money_map::MoneyMap;
 use sponsorhub_app::ports::payment::{OnboardingAddresses, Payment};
 use sponsorhub_app::ports::{Chance, PaymentProvider};
 use sponsorhub_app::recipients;
@@ -146,6 +147,11 @@ impl Scene {
     fn tick(&self) {
         let steady = self.steady.load(Ordering::SeqCst);
         now_or_never(self.workers.tick(self.now(), steady)).expect("the store is there");
+        // Whatever happened: the map of the money adds up, and nothing on it is less than nothing.
+        if let Ok(map) = self.desk.look(CAMPAIGN, MoneyMap::of) {
+            assert_eq!(map.came_in(), map.is_somewhere(), "{map:?}");
+            assert!(map.sinks.iter().all(|(_, amount)| !amount.is_negative()), "{map:?}");
+        }
     }
 
     fn look<T>(&self, look: impl FnOnce(&Campaign) -> T) -> T {

@@ -179,7 +179,7 @@ struct Hold {
 struct Holds {
     shell: Shell,
     done: Option<&'static str>,
-    holds: Vec<Hold>,
+    open: Vec<Hold>,
 }
 
 fn open_holds(id: CampaignId, state: &Campaign) -> Vec<Hold> {
@@ -224,7 +224,7 @@ pub(super) async fn holds(
         Ok::<_, Problem>(holds)
     })?;
     let done = asked.done.as_deref().and_then(show::done);
-    page(StatusCode::OK, &Holds { shell: visitor.titled("Holds to review"), done, holds })
+    page(StatusCode::OK, &Holds { shell: visitor.titled("Holds to review"), done, open: holds })
 }
 
 /// `POST …/holds/{conversion}/release`.

@@ -34,9 +34,23 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     ]
 });
 
-/// Where an asset is.
-pub(super) fn path(name: &str) -> &'static str {
-    ASSETS.iter().find(|asset| asset.name == name).map_or("/", |asset| asset.path.as_str())
+/// Where the assets are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paths {
+    pub(super) css: &'static str,
+    pub(super) js: &'static str,
+    pub(super) clerk_js: &'static str,
+    pub(super) icon: &'static str,
+}
+
+/// Where the assets of this version are.
+pub(super) fn paths() -> Paths {
+    let of = |name: &str| {
+        let found = ASSETS.iter().find(|asset| asset.name == name);
+        found.map_or("/", |asset| asset.path.as_str())
+    };
+    let (css, js) = (of("app.css"), of("app.js"));
+    Paths { css, js, clerk_js: of("clerk.js"), icon: of("icon.svg") }
 }
 
 /// `GET /assets/{name}`.

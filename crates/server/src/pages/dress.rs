@@ -53,7 +53,7 @@ pub(crate) async fn dress(
         let shell = Shell::new(&shared, &asked, known.who());
         let status = response.status();
         response = about(&shared, &asked.headers, (&asked.method, status), shell, &problem)
-            .unwrap_or_else(|problem| problem.into_response());
+            .unwrap_or_else(Problem::into_response);
     }
     let needs = response.extensions().get::<Needs>().copied();
     if let Some(needs) = needs {

@@ -30,6 +30,9 @@ pub(super) async fn landing(guest: Guest) -> Result<Response, Problem> {
     page(StatusCode::OK, &Landing { shell })
 }
 
+/// People under a heading for each side.
+type Sides<'a> = Vec<(&'static str, Vec<&'a Person>)>;
+
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignIn<'a> {
@@ -37,7 +40,7 @@ struct SignIn<'a> {
     /// Where to go afterwards, on this site.
     to: &'a str,
     /// The sandbox's form, and whom it offers.
-    sandbox: Option<(&'a str, Vec<(&'static str, Vec<&'a Person>)>)>,
+    sandbox: Option<(&'a str, Sides<'a>)>,
     /// The address to come back to, for the sandbox.
     back: String,
 }
@@ -50,7 +53,7 @@ pub(super) struct To {
 }
 
 /// People by their side.
-fn by_side(people: &[Person]) -> Vec<(&'static str, Vec<&Person>)> {
+fn by_side(people: &[Person]) -> Sides<'_> {
     let sides = [("Brand", Side::Brand), ("Creators", Side::Creator), ("Operator", Side::Admin)];
     let of = |side: Side| people.iter().filter(move |one| one.side == side.name()).collect();
     let all = sides.into_iter().map(|(heading, side)| (heading, of(side)));

@@ -25,7 +25,7 @@ fn policy(front: &Front, pay_hosts: &[String], needs: Needs) -> String {
     let (mut script, mut style, mut image, mut form) = ("", "", "", String::new());
     let (mut host, mut more) = (String::new(), String::new());
     if needs.pay {
-        form = pay_hosts.iter().map(|host| format!(" {host}")).collect();
+        form = pay_hosts.iter().fold(form, |form, host| form + " " + host);
     }
     match front {
         Front::Clerk { host: clerk, .. } => {

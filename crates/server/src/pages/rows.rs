@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_store::store::EntryRow;
 
 use crate::api::Fault;
@@ -99,4 +100,12 @@ pub(super) struct Asked {
     pub(super) kind: Option<String>,
     /// What was just done, by its word.
     pub(super) done: Option<String>,
+}
+
+impl Asked {
+    /// Before which entry the page begins: at most behind the last one that `state` knows.
+    pub(super) fn before(&self, state: &Campaign) -> Seq {
+        let end = state.head().saturating_add(1);
+        self.before.map_or(end, |before| before.min(end))
+    }
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use sponsorhub_core::actor::Side;
 use sponsorhub_core::attribution::keys::Mode;
 
-use super::assets;
+use super::assets::{self, Paths};
 use super::front::Front;
 use crate::shared::Shared;
 
@@ -100,6 +100,7 @@ pub(super) struct Shell {
     pub(super) here: String,
     path: String,
     pub(super) who: Option<Who>,
+    pub(super) assets: Paths,
     pub(super) is_sandbox: bool,
     /// The key of the identity provider's script and where it comes from, where there is one.
     pub(super) clerk: Option<(String, String)>,
@@ -126,6 +127,7 @@ impl Shell {
             here,
             path: parts.uri.path().to_owned(),
             who,
+            assets: assets::paths(),
             is_sandbox: shared.catalog.keys().set.mode() == Mode::Sandbox,
             clerk,
         }
@@ -146,15 +148,13 @@ impl Shell {
         }
     }
 
-    /// Whether a word of the navigation leads to where the reader is: the longest that fits.
+    /// Whether a word of the navigation is where the reader is. Pages that have none of their own belong to
+    /// the first.
     pub(super) fn is_here(&self, href: &str) -> bool {
-        let fits = |href: &&str| {
-            let rest = self.path.strip_prefix(*href);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let best =
-            self.ways().iter().map(|way| way.href).filter(fits).max_by_key(|href| href.len());
-        best == Some(href)
+        let exact = self.ways().iter().map(|way| way.href).find(|of| *of == self.path);
+        let first = self.ways().first().map(|way| way.href);
+        let belongs = first.filter(|first| self.path.starts_with(first));
+        exact.or(belongs) == Some(href)
     }
 
     /// Where the reader's side begins.
@@ -165,27 +165,16 @@ impl Shell {
     /// What the header calls the reader.
     pub(super) fn reader(&self) -> Option<&str> {
         let who = self.who.as_ref()?;
-        Some(who.name.as_deref().unwrap_or_else(|| who.side.name()))
+        let usual = match who.side {
+            Side::Brand => "Brand",
+            Side::Creator => "Creator",
+            Side::Admin => "Operator",
+        };
+        Some(who.name.as_deref().unwrap_or(usual))
     }
 
     /// What a press of the switch would choose.
     pub(super) fn next_theme(&self) -> &'static str {
         self.theme.next().name()
-    }
-
-    pub(super) fn css(&self) -> &'static str {
-        assets::path("app.css")
-    }
-
-    pub(super) fn js(&self) -> &'static str {
-        assets::path("app.js")
-    }
-
-    pub(super) fn clerk_js(&self) -> &'static str {
-        assets::path("clerk.js")
-    }
-
-    pub(super) fn icon(&self) -> &'static str {
-        assets::path("icon.svg")
     }
 }

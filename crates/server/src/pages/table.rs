@@ -72,11 +72,11 @@ pages! {
     get "/creator", creator(Action::ReadOwnEarnings), creator::home::show;
     post "/creator/account", creator(Action::ManageRecipient), creator::home::onboard;
     get "/creator/campaigns", creator(Action::ReadCampaign), creator::join::list;
-    post "/creator/campaigns/{campaign}/join", creator(Action::Enroll), creator::join::join;
     get "/creator/campaigns/{campaign}", creator(Action::ReadOwnEarnings), creator::campaign::show;
     post "/creator/campaigns/{campaign}/links", creator(Action::MakeLink), creator::campaign::make_link;
     post "/creator/campaigns/{campaign}/codes", creator(Action::MakeCode), creator::campaign::make_code;
     get "/creator/campaigns/{campaign}/payouts/{payout}", creator(Action::ReadPayouts), creator::payout::show;
+    post "/creator/campaigns/{campaign}/join", creator(Action::Enroll), creator::join::join;
     get "/admin", OPERATOR, admin::show;
     get "/admin/holds", OPERATOR, admin::holds;
     post "/admin/campaigns/{campaign}/holds/{conversion}/release", OPERATOR, admin::release;

@@ -4,7 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use sponsorhub_core::actor::{Role, Side};
-use sponsorhub_core::ids::{BrandId, CreatorId};
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId};
+use sponsorhub_core::ledger::folded::Campaign;
 
 use super::shell::{Known, Shell, Who};
 use super::table::Door;
@@ -87,6 +88,12 @@ fn who(caller: &Caller, shared: &Shared) -> Result<Who, Problem> {
 }
 
 impl Visitor {
+    /// A campaign that the caller sees, as it is at this moment. A copy: what is read beside it for a page
+    /// holds up no command.
+    pub(super) fn campaign(&self, id: CampaignId) -> Result<Campaign, Problem> {
+        self.caller.look_at(id, |state, _| state.clone())
+    }
+
     /// Titles the page.
     pub(super) fn titled(&self, title: impl Into<String>) -> Shell {
         self.shell.clone().titled(title)

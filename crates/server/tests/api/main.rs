@@ -6,6 +6,7 @@ mod install;
 #[path = "../../../sandbox/judges/python.rs"]
 mod python;
 
+mod cast;
 mod schema;
 mod team;
 mod world;

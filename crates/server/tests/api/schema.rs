@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::matrix::{self, Play, Things};
+use crate::cast::{self, Play, Things};
 use crate::{install, python};
 
 /// The document, with things that are there in the place of any text.
@@ -53,12 +53,12 @@ async fn conforms(examples: u32) {
         Ok(folder) => folder,
         Err(why) => return install::not_run("the API's document by schemathesis", &why),
     };
-    let (play, things) = matrix::start().await;
+    let (play, things) = cast::start().await;
     let document = document(&play, &things).await;
     let path = play.world.data().join("openapi.json");
     std::fs::write(&path, document.to_string()).expect("written");
     for caller in ["creator", "admin", "owner"] {
-        let bearer = play.bearer(matrix::shows(caller)).expect("a token");
+        let bearer = play.bearer(cast::shows(caller)).expect("a token");
         let (folder, path, address) = (folder.clone(), path.clone(), play.world.address.clone());
         let judging = move || run(&folder, &path, &address, (&bearer, examples));
         tokio::task::spawn_blocking(judging).await.expect("it found nothing");

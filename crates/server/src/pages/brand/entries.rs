@@ -99,6 +99,7 @@ impl Around<'_> {
             _ if unit.is_some_and(|unit| unit.refunded.is_positive()) => {
                 "given back since".to_owned()
             }
+            Kind::ConversionHeld if unit.is_some() => "decided since".to_owned(),
             _ => String::new(),
         };
         Some(Conversion {
@@ -122,15 +123,12 @@ pub(in super::super) async fn conversions(
 ) -> Result<Response, Problem> {
     let shared = &visitor.caller.shared;
     tokio::task::block_in_place(|| {
-        visitor.caller.sees(campaign)?;
+        let state = visitor.campaign(campaign)?;
         let names = show::names(shared, campaign)?;
-        let read = visitor.caller.look_at(campaign, |state, _| {
-            let around = Around { state, names: &names };
-            let before = asked.before.unwrap_or_else(|| state.head().saturating_add(1));
-            let rows = newest(shared, campaign, before, |row| around.conversion(row));
-            rows.map(|rows| (rows, Head::of(state, "conversions")))
-        })?;
-        let (Rows { rows, older }, head) = read?;
+        let (around, head) =
+            (Around { state: &state, names: &names }, Head::of(&state, "conversions"));
+        let Rows { rows, older } =
+            newest(shared, campaign, asked.before(&state), |row| around.conversion(row))?;
         let older = older.map(|seq| head.path(&format!("/conversions?before={seq}")));
         let is_first = asked.before.is_none();
         let shell = visitor.titled("Conversions");
@@ -211,28 +209,24 @@ pub(in super::super) async fn ledger(
 ) -> Result<Response, Problem> {
     let shared = &visitor.caller.shared;
     tokio::task::block_in_place(|| {
-        visitor.caller.sees(campaign)?;
+        let state = visitor.campaign(campaign)?;
         let names = show::names(shared, campaign)?;
         let wanted = asked.enrollment.as_deref().and_then(|id| id.parse::<EnrollmentId>().ok());
-        let read = visitor.caller.look_at(campaign, |state, _| {
-            let around = Around { state, names: &names };
-            let no = wanted.map(|id| state.enrollment_no(id));
-            let before = asked.before.unwrap_or_else(|| state.head().saturating_add(1));
-            let rows = newest(shared, campaign, before, |row| {
-                let kind = row.kind.name();
-                let is_of = no.is_none_or(|no| row.enrollment.map(|(of, _)| of) == no);
-                let is_kind = asked.kind.as_deref().is_none_or(|start| kind.starts_with(start));
-                (is_of && is_kind).then(|| Entry {
-                    seq: row.seq,
-                    at: Moment(row.at),
-                    kind,
-                    creator: around.name(row),
-                    fields: fields(&body(row.bytes)),
-                })
-            });
-            rows.map(|rows| (rows, Head::of(state, "ledger")))
-        })?;
-        let (Rows { rows, older }, head) = read?;
+        let (around, head) = (Around { state: &state, names: &names }, Head::of(&state, "ledger"));
+        let no = wanted.map(|id| state.enrollment_no(id));
+        let read = newest(shared, campaign, asked.before(&state), |row| {
+            let kind = row.kind.name();
+            let is_of = no.is_none_or(|no| row.enrollment.map(|(of, _)| of) == no);
+            let is_kind = asked.kind.as_deref().is_none_or(|start| kind.starts_with(start));
+            (is_of && is_kind).then(|| Entry {
+                seq: row.seq,
+                at: Moment(row.at),
+                kind,
+                creator: around.name(row),
+                fields: fields(&body(row.bytes)),
+            })
+        });
+        let Rows { rows, older } = read?;
         let mut query = String::new();
         for (name, value) in [("enrollment", &asked.enrollment), ("kind", &asked.kind)] {
             if let Some(value) = value {

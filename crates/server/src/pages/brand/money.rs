@@ -65,9 +65,7 @@ fn sink(state: &Campaign, names: &Names, sink: Sink, amount: Minor) -> Node {
             (format!("Owed to {name}"), query, "accrued")
         }
         Sink::PlatformFees => ("Platform fees".to_owned(), kind("rollup"), "fees"),
-        Sink::ProviderFees => {
-            ("Payment provider's fees".to_owned(), kind("deposit.settled"), "fees")
-        }
+        Sink::ProviderFees => ("Provider's fees".to_owned(), kind("deposit.settled"), "fees"),
         Sink::Refunded => ("Back to you".to_owned(), kind("refund"), "refunded"),
         Sink::Reserved => ("Reserved".to_owned(), kind("enrollment"), "reserved"),
         Sink::Free => ("Free".to_owned(), kind("deposit"), "free"),

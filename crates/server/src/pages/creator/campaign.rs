@@ -8,7 +8,8 @@ use sponsorhub_app::earnings::Earnings;
 use sponsorhub_core::attribution::link::LinkToken;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::ledger::unit::UnitKind;
+use sponsorhub_core::ledger::unit::{Unit, UnitKind};
+use sponsorhub_core::money::Minor;
 use sponsorhub_core::time::{day_of, plus_days};
 
 use super::super::act::{act, key};
@@ -85,7 +86,7 @@ fn held(state: &Campaign, no: EnrollmentNo) -> Vec<Held> {
     let own = state.holds().iter().filter(|(_, hold)| hold.open && hold.enrollment == no);
     let shown = own.map(|(conversion, hold)| {
         let unit = state.units().find(*conversion).map(|index| state.units().get(index));
-        let amount = unit.map(|unit| unit.unplanned()).unwrap_or_default();
+        let amount = unit.map(Unit::unplanned).unwrap_or_default();
         Held {
             conversion: *conversion,
             amount: Money(amount, state.terms().currency),
@@ -105,7 +106,7 @@ fn waiting(state: &Campaign, no: EnrollmentNo, today: i64) -> Vec<Waiting> {
     for unit in own.filter(|unit| unit.kind == UnitKind::Conversion) {
         let matures = unit.day.saturating_add(1).saturating_add(i64::from(terms.clearing_days));
         if unit.unplanned().is_positive() && matures > today {
-            let (sum, count) = days.entry(matures).or_insert((Default::default(), 0_usize));
+            let (sum, count) = days.entry(matures).or_insert((Minor::ZERO, 0_usize));
             *sum += unit.unplanned();
             *count += 1;
         }

@@ -1,0 +1,91 @@
+//! What pages say of a campaign in which somebody has earned: the figures are those of the ledger.
+
+use serde_json::json;
+use sponsorhub_sandbox::{Order, ShopSettings};
+
+use crate::cast::{shows, start};
+use crate::reader::Reader;
+use crate::world::{ADA, ADMIN, BRAND, DAY_MS, World, text};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payout_is_explained_line_by_line_and_the_money_map_adds_up() {
+    let (play, things) = start().await;
+    let a = &things[0];
+    let creator = Reader::new(&play.world, play.bearer(shows("creator")));
+    let path = format!("/creator/campaigns/{}/payouts/{}", a.campaign, a.payout);
+    let page = creator.get(&path).await;
+    assert_eq!(page.status.as_u16(), 200);
+    let row = format!("<td class=\"n\" data-name=\"Entry\">{}</td>", a.conversion);
+    assert!(page.text.contains(&row), "the order's entry is named: {}", page.text);
+    let sum = "Together</th><td class=\"n\"><span class=\"money\">20.00";
+    assert!(page.text.contains(sum), "{}", page.text);
+    let other = Reader::new(&play.world, play.bearer(shows("creator_b")));
+    assert_eq!(other.get(&path).await.status.as_u16(), 404, "a payout is its creator's to see");
+    let owner = Reader::new(&play.world, play.bearer(shows("owner")));
+    let map = owner.get(&format!("/brand/campaigns/{}/money", a.campaign)).await.text;
+    let amount = |after: &str| {
+        let (_, rest) = map.split_once(after).expect("a row");
+        let (_, rest) = rest.split_once("<span class=\"money\">").expect("an amount");
+        rest.split('\u{a0}').next().expect("a number").to_owned()
+    };
+    assert_eq!(amount("All that came in"), "1,041.00");
+    assert_eq!(amount("All that is somewhere"), "1,041.00");
+    assert_eq!(amount(">Paid to creator</a>"), "20.00");
+    // Every ribbon leads to its entries.
+    let of_creator = format!("/brand/campaigns/{}/ledger?enrollment={}", a.campaign, a.enrollment);
+    assert!(map.matches(&of_creator).count() >= 3, "in both pictures and in the table");
+    let ledger = owner.get(&of_creator).await.text;
+    assert!(ledger.contains("payout.planned") && ledger.contains("conversion.accepted"));
+    assert!(!ledger.contains("deposit.confirmed"), "only what is about that creator");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_order_is_explained_to_its_creator_and_decided_by_the_operator() {
+    let world = World::start().await;
+    for who in [BRAND, ADA] {
+        world.join(who).await;
+    }
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let path = format!("/campaigns/{campaign}");
+    world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
+    let ada = Reader::of(&world, ADA);
+    // She finds it, joins, and makes a code, by her pages.
+    let found = ada.get("/creator/campaigns").await;
+    let action = format!("/creator/campaigns/{campaign}/join");
+    let key = found.key_of(&action);
+    let joined = ada.post(&action, &[("key", &key)]).await;
+    assert_eq!(joined.location(), format!("/creator/campaigns/{campaign}?done=joined"));
+    let here = format!("/creator/campaigns/{campaign}");
+    let made = ada.post(&format!("{here}/codes"), &[("readable", "ada")]).await;
+    assert_eq!(made.location(), format!("{here}?done=code"), "{}", made.text);
+    let page = ada.get(&here).await.text;
+    let code = page.split("data-copy=\"ADA-").nth(1).and_then(|rest| rest.split('"').next());
+    let code = format!("ADA-{}", code.expect("a code"));
+    let (_, key, _) = world.post(BRAND, "/api-keys", &json!({})).await;
+    let shop = json!({ "product_url": world.address, "api_key": text(&key["secret"]) });
+    let shop: ShopSettings = serde_json::from_value(shop).expect("settings");
+    world.sandbox.sandbox.set_shop(shop);
+    let order = json!({
+        "external_id": "A-1", "amount": 5_000, "currency": "USD", "code": code,
+    });
+    let order: Order = serde_json::from_value(order).expect("an order");
+    let told = world.sandbox.sandbox.order(&order).await.expect("reported");
+    let conversion = told.body["seq"].to_string();
+    world.pass(2_000).await;
+    let doubt = json!({ "conversion": told.body["seq"], "reason": "<b>odd</b>" });
+    let (status, body, _) = world.post(BRAND, &format!("{path}/holds"), &doubt).await;
+    assert!(status.is_success(), "{body}");
+    world.pass(2_000).await;
+    let page = ada.get(&here).await.text;
+    assert!(page.contains("&#60;b&#62;odd&#60;/b&#62;"), "why it is held: {page}");
+    let admin = Reader::of(&world, ADMIN);
+    let queue = admin.get("/admin/holds").await;
+    let action = format!("/admin/campaigns/{campaign}/holds/{conversion}/uphold");
+    let key = queue.key_of(&action);
+    let upheld = admin.post(&action, &[("key", &key), ("reason", "looked at it")]).await;
+    assert_eq!(upheld.location(), "/admin/holds?done=uphold", "{}", upheld.text);
+    world.pass(DAY_MS).await;
+    assert!(admin.get("/admin/holds").await.text.contains("Nothing to review"));
+    let overview = admin.get("/admin").await.text;
+    assert!(overview.contains("All there") || overview.contains("Not compared yet"));
+}

@@ -154,7 +154,7 @@ pub(in super::super) async fn file(
             let mut rows = Vec::new();
             let scanned = shared.desk.read(|reader| {
                 reader.scan(campaign, from, PIECE, &mut |row| {
-                    rows.extend(around.conversion(&row).map(|one| one.cells()));
+                    rows.extend(around.conversion(&row).map(Conversion::cells));
                 })
             });
             let scanned = scanned.map_err(Fault::from)?;

@@ -27,6 +27,7 @@ use crate::api::UnderWay;
 use crate::background::{Background, Noted};
 use crate::bodies::Bodies;
 use crate::config::{ClockKind, Config, ServeArguments};
+use crate::doctor::heard::Heard;
 use crate::net::Connections;
 use crate::outside::Clients;
 use crate::places::Places;
@@ -213,6 +214,7 @@ fn share(
         clients: outer.clients,
         under_way: UnderWay::default(),
         approvals: Approvals::default(),
+        heard: Heard::default(),
         public_url: outer.public_url,
     }))
 }

@@ -4,8 +4,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use sponsorhub_core::actor::Action;
 
 use super::{
-    access, campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments,
-    team, webhooks, workers,
+    access, campaigns, deposits, disbursements, doctor, enrollments, keys, ledger, me, oversight,
+    payments, team, webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -167,6 +167,9 @@ routes! {
         oversight::advance;
     get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
         None => 200 "Workers", workers::show;
+    get "/doctor", Some(Action::ReadLedger),
+        "Why events did not count, for a brand; what is misconfigured or stuck, for an operator",
+        None => 200 "FindingList", doctor::show;
 }
 
 /// Every path once.

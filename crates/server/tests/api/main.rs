@@ -15,6 +15,8 @@ mod clerk;
 
 mod deposits;
 
+mod doctor;
+
 mod faults;
 
 mod idempotency;

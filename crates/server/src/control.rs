@@ -22,6 +22,7 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::doctor::{Finding, operator};
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::world::SystemChance;
@@ -62,6 +63,7 @@ pub(crate) fn listen(directory: &Path, shared: Shared) -> Result<Door> {
         .route("/keys/of/{brand}", get(list))
         .route("/keys/{key}/revoke", post(revoke))
         .route("/admins", get(admins).post(add_admin).delete(remove_admin))
+        .route("/doctor", get(doctor))
         .with_state(shared);
     #[expect(clippy::disallowed_methods, reason = "the door is held by its task and ends with it")]
     let task = tokio::spawn(answer(listener, router));
@@ -159,6 +161,10 @@ async fn remove_admin(
 ) -> Result<Json<()>, Problem> {
     operators_do(move || operators::remove(&*shared.store, &operator.user, shared.clock.now()))
         .await
+}
+
+async fn doctor(State(shared): State<Shared>) -> Result<Json<Vec<Finding>>, Problem> {
+    apart(move || Ok(operator::findings(&shared)?)).await
 }
 
 /// Asks the server of a data directory; none where no server runs.

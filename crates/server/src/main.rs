@@ -17,6 +17,8 @@ mod control;
 #[cfg(feature = "sandbox")]
 mod demo;
 
+mod doctor;
+
 mod keys;
 
 mod migrate;
@@ -91,6 +93,10 @@ const KEYS_EXAMPLES: &str = "Examples:
   sponsorhub keys revoke key_00000000000000000000000004
   sponsorhub keys rotate";
 
+const DOCTOR_EXAMPLES: &str = "Examples:
+  sponsorhub doctor
+  sponsorhub doctor --data-dir /var/lib/sponsorhub --json";
+
 #[cfg(feature = "sandbox")]
 const DEMO_EXAMPLES: &str = "Examples:
   sponsorhub demo
@@ -134,6 +140,12 @@ enum Command {
     /// Also while a server runs on the same data directory: it is asked then.
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(keys::Arguments),
+    /// Looks for what is misconfigured or stuck, and says how to set it right.
+    ///
+    /// It only looks. Where a server runs on the data directory it is asked as well. Settings are those
+    /// of `serve`. Exit code 0: no error was found. 1: there is one. 2: it could not be looked.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Box<doctor::command::Arguments>),
     #[command(hide = true)]
     Verify {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -196,6 +208,7 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Doctor(arguments) => doctor::command::run(*arguments),
         #[cfg(feature = "sandbox")]
         Command::Demo(arguments) => demo::run(&arguments),
         Command::WhatIf(arguments) => what_if::run(&arguments),

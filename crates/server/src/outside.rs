@@ -179,13 +179,38 @@ impl Outside {
         let missing = settings.into_iter().filter(|(_, missing)| *missing);
         let missing: Vec<_> = missing.map(|(name, _)| name).collect();
         if missing.is_empty() {
-            return Ok(());
+            return self.check_secrets();
         }
         bail!(
             "`serve` needs a payment provider and an identity provider; missing: {}. To look around \
              without either, run `sponsorhub demo`",
             missing.join(", ")
         );
+    }
+
+    /// What is set must be able to keep others out.
+    fn check_secrets(&self) -> Result<()> {
+        let (own, connect) = (&self.stripe_webhook_secrets, &self.stripe_connect_webhook_secrets);
+        let settings = [
+            ("SPONSORHUB_STRIPE_SECRET_KEY", self.stripe_secret_key.as_slice()),
+            ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", own),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", connect),
+            ("SPONSORHUB_CLERK_WEBHOOK_SECRET", &self.clerk_webhook_secrets),
+        ];
+        for (name, secrets) in settings {
+            anyhow::ensure!(
+                secrets.iter().all(Secret::is_whole),
+                "{name}: empty, or with a blank in it; set it as the provider shows it, several \
+                 with commas and nothing else between them"
+            );
+        }
+        // One secret for both would let an event of a creator's account pass for one of the platform's.
+        anyhow::ensure!(
+            own.iter().all(|secret| !connect.contains(secret)),
+            "SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET: the same as SPONSORHUB_STRIPE_WEBHOOK_SECRET; each \
+             endpoint has a secret of its own at the provider, set that"
+        );
+        Ok(())
     }
 }
 
@@ -250,5 +275,97 @@ impl Clients {
             connect_webhooks: Webhooks::try_new(&outside.stripe_connect_webhook_secrets, mode)?,
             outgoing: Arc::new(outgoing(outside, mode)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::SystemClock;
+
+    /// Settings that go together in a mode.
+    fn good(mode: Mode) -> Outside {
+        let (base, key, issuer) = match mode {
+            Mode::Sandbox => ("http://127.0.0.1:9", "sk_test_1", "http://127.0.0.1:9"),
+            Mode::Test => (BASE_URL, "sk_test_1", "https://some-name-1.clerk.accounts.dev"),
+            Mode::Live => (BASE_URL, "sk_live_1", "https://clerk.example.com"),
+        };
+        Outside {
+            stripe_base_url: Some(base.to_owned()),
+            stripe_secret_key: Some(Secret::new(key)),
+            stripe_webhook_secrets: vec![Secret::new("whsec_a")],
+            stripe_connect_webhook_secrets: vec![Secret::new("whsec_b")],
+            clerk_issuer: Some(issuer.to_owned()),
+            ..Outside::default()
+        }
+    }
+
+    fn start(outside: &Outside, mode: Mode) -> Result<Clients> {
+        let public = if mode == Mode::Sandbox { "http://127.0.0.1:1" } else { "https://h.example" };
+        Clients::new(outside, mode, public, Arc::new(SystemClock))
+    }
+
+    #[test]
+    fn settings_that_go_together_start() {
+        for mode in Mode::ALL {
+            start(&good(mode), mode).unwrap_or_else(|error| panic!("{mode}: {error:#}"));
+        }
+    }
+
+    type Spoil = fn(&mut Outside);
+
+    /// What is mixed up, in which mode, and which setting the refusal names.
+    const UNSAFE: &[(Mode, &str, Spoil)] = &[
+        (Mode::Live, "stripe_base_url", |o| o.stripe_base_url = Some("http://127.0.0.1:9".into())),
+        (Mode::Live, "stripe_base_url", |o| o.stripe_base_url = Some("https://s.example".into())),
+        (Mode::Test, "stripe_base_url", |o| o.stripe_base_url = Some("https://s.example".into())),
+        (Mode::Sandbox, "stripe_base_url", |o| o.stripe_base_url = None),
+        (Mode::Live, "stripe_secret_key", |o| o.stripe_secret_key = Some(Secret::new("sk_test_1"))),
+        (Mode::Test, "stripe_secret_key", |o| o.stripe_secret_key = Some(Secret::new("sk_live_1"))),
+        (Mode::Sandbox, "stripe_secret_key", |o| {
+            o.stripe_secret_key = Some(Secret::new("sk_live_1"));
+        }),
+        (Mode::Live, "SPONSORHUB_STRIPE_SECRET_KEY", |o| o.stripe_secret_key = None),
+        (Mode::Live, "SPONSORHUB_STRIPE_SECRET_KEY", |o| {
+            o.stripe_secret_key = Some(Secret::new("sk_live_1\n"));
+        }),
+        (Mode::Live, "SPONSORHUB_STRIPE_WEBHOOK_SECRET", |o| o.stripe_webhook_secrets = vec![]),
+        (Mode::Sandbox, "SPONSORHUB_STRIPE_WEBHOOK_SECRET", |o| {
+            o.stripe_webhook_secrets.push(Secret::new(""));
+        }),
+        (Mode::Sandbox, "SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", |o| {
+            o.stripe_connect_webhook_secrets = vec![Secret::new("  ")];
+        }),
+        (Mode::Live, "SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", |o| {
+            o.stripe_connect_webhook_secrets.push(Secret::new("whsec_a"));
+        }),
+        (Mode::Live, "SPONSORHUB_CLERK_WEBHOOK_SECRET", |o| {
+            o.clerk_webhook_secrets = vec![Secret::new(" ")];
+        }),
+        (Mode::Sandbox, "clerk_issuer", |o| o.clerk_issuer = Some("http://10.0.0.7".into())),
+        (Mode::Live, "clerk_issuer", |o| o.clerk_issuer = Some("http://127.0.0.1:9".into())),
+        (Mode::Live, "clerk_issuer", |o| {
+            o.clerk_issuer = Some("https://some-name-1.clerk.accounts.dev".into());
+        }),
+        (Mode::Sandbox, "clerk_jwks_url", |o| {
+            o.clerk_jwks_url = Some("http://keys.example/jwks.json".into());
+        }),
+        (Mode::Live, "clerk_jwks_url", |o| {
+            o.clerk_jwks_url = Some("https://x.clerk.accounts.dev/.well-known/jwks.json".into());
+        }),
+        (Mode::Live, "clerk_authorized_parties", |o| {
+            o.clerk_authorized_parties = vec!["http://h.example".into()];
+        }),
+        (Mode::Live, "--webhook-loopback", |o| o.webhook_loopback = true),
+    ];
+
+    #[test]
+    fn unsafe_mixtures_refuse_to_start_and_name_the_setting() {
+        for (mode, names, spoil) in UNSAFE {
+            let mut outside = good(*mode);
+            spoil(&mut outside);
+            let error = start(&outside, *mode).expect_err("refused");
+            assert!(format!("{error:#}").contains(names), "{mode} {names}: {error:#}");
+        }
     }
 }

@@ -27,6 +27,7 @@ use crate::api::UnderWay;
 use crate::background::{Background, Noted};
 use crate::bodies::Bodies;
 use crate::config::{ClockKind, Config, ServeArguments};
+use crate::doctor::heard::Heard;
 use crate::net::Connections;
 use crate::outside::Clients;
 use crate::pages::Front;
@@ -217,6 +218,7 @@ fn share(
         under_way: UnderWay::default(),
         rates: Rates::new(config.api_requests_per_minute),
         approvals: Approvals::default(),
+        heard: Heard::default(),
         public_url: outer.public_url,
         front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
         pay_hosts: config.outside.pay_hosts(),

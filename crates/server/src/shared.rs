@@ -18,6 +18,7 @@ use sponsorhub_store::{ClickLog, Store};
 use crate::api::UnderWay;
 use crate::background::Noted;
 use crate::bodies::{Bodies, Limit};
+use crate::doctor::heard::Heard;
 use crate::outside::Clients;
 use crate::pages::Front;
 use crate::places::Places;
@@ -59,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) rates: Rates,
     /// What operators propose to each other.
     pub(crate) approvals: Approvals,
+    /// When the payment provider's webhooks came.
+    pub(crate) heard: Heard,
     /// Where browsers reach this server, without a slash at the end.
     pub(crate) public_url: String,
     /// Where people sign in.

@@ -38,8 +38,20 @@ impl ClerkConfig {
         authorized_parties: &[String],
         mode: Mode,
     ) -> Result<Self, AddressError> {
-        address("clerk_issuer", issuer, mode)?;
+        let theirs = address("clerk_issuer", issuer, mode)?;
         let jwks_url = address("clerk_jwks_url", jwks_url, mode)?;
+        let addresses = [("clerk_issuer", &theirs), ("clerk_jwks_url", &jwks_url)];
+        for (setting, url) in addresses {
+            if url.scheme() == "http" && !is_loopback(url) {
+                let fix = "http:// only on this machine (127.0.0.1, localhost); elsewhere https://";
+                return Err(AddressError { setting, fix });
+            }
+            if mode == Mode::Live && is_development(url) {
+                let fix = "a development instance; a live installation needs the production \
+                           instance's address";
+                return Err(AddressError { setting, fix });
+            }
+        }
         let is_origin = |party: &String| {
             address("clerk_authorized_parties", party, mode)
                 .is_ok_and(|url| url.origin().ascii_serialization() == *party)
@@ -51,6 +63,18 @@ impl ClerkConfig {
         let parties = authorized_parties.to_vec();
         Ok(Self { expected: Expected { issuer: issuer.to_owned(), parties }, jwks_url })
     }
+}
+
+/// Whether keys from there come over no network.
+fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether it is an instance for trying, where anybody may sign up as anybody.
+fn is_development(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host.ends_with(".clerk.accounts.dev"))
 }
 
 /// The client.

@@ -6,6 +6,7 @@ mod caller;
 mod campaigns;
 mod deposits;
 mod disbursements;
+mod doctor;
 mod enrollments;
 mod extract;
 mod keys;

@@ -441,6 +441,14 @@ fn webhook_shapes() -> Vec<Shape> {
     ]
 }
 
+fn finding_shape() -> Shape {
+    let severity = json!({ "enum": ["error", "warning", "ok"] });
+    let texts = ["code", "meaning", "fix"].map(|name| (name, text()));
+    let times = ["first_at", "last_at"].map(|name| (name, maybe(&time())));
+    let rest = [("severity", severity), ("count", number()), ("example", maybe(&text()))];
+    ("Finding", texts.into_iter().chain(times).chain(rest).collect())
+}
+
 fn disbursement_shape() -> Shape {
     let money = refers("Money");
     (
@@ -468,6 +476,7 @@ fn shapes() -> impl Iterator<Item = Shape> {
         .chain(oversight_shapes())
         .chain(caller_shapes())
         .chain(webhook_shapes())
+        .chain([finding_shape()])
 }
 
 /// All schemas by name; a name that ends in `List` is a page of what stands before it.

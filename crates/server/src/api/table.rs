@@ -5,8 +5,8 @@ use sponsorhub_core::actor::Action;
 
 use super::lists::{self, Filter};
 use super::{
-    access, campaigns, deposits, disbursements, enrollments, keys, ledger, me, oversight, payments,
-    team, webhooks, workers,
+    access, campaigns, deposits, disbursements, doctor, enrollments, keys, ledger, me, oversight,
+    payments, team, webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -183,6 +183,9 @@ routes! {
         oversight::advance;
     get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
         None => 200 "Workers", workers::show;
+    get "/doctor", Some(Action::ReadLedger),
+        "Why events did not count, for a brand; what is misconfigured or stuck, for an operator",
+        None => 200 "FindingList", doctor::show;
 }
 
 /// Every path once.

@@ -12,6 +12,7 @@ use sponsorhub_app::api_keys::{ApiKeySecret, CONVERSIONS_WRITE};
 use sponsorhub_app::intake::answer::Proven;
 use sponsorhub_app::intake::{IntakeError, Ready, Reporter, Submitted};
 use sponsorhub_app::velocity::OnTheWay;
+use sponsorhub_core::ids::CampaignId;
 use sponsorhub_store::registry::{ApiKey, NearMiss};
 use sponsorhub_store::{Outcome, StoreError};
 use tokio::sync::oneshot;
@@ -177,9 +178,14 @@ pub(crate) fn api_key_of(shared: &Shared, headers: &HeaderMap) -> Result<Arc<Api
     }
     let found = shared.catalog.api_key(secret.hash()).map_err(|error| of_store(&error))?;
     let now = shared.clock.now();
-    let key = found.filter(|key| key.is_valid(now)).ok_or_else(|| {
-        unauthorized("api_key_unknown", "no such key, or it has expired or was revoked")
-    })?;
+    let fix = "no such key, or it has expired or was revoked";
+    let Some(key) = found else { return Err(unauthorized("api_key_unknown", fix)) };
+    if !key.is_valid(now) {
+        // The caller is told no more than of a key that never was; the brand whose it was may know.
+        let problem = unauthorized("api_key_unknown", fix);
+        keep(shared, &key, &problem, None);
+        return Err(problem);
+    }
     shared.noted.key_use(key.id, now);
     Ok(key)
 }
@@ -196,16 +202,19 @@ pub(super) fn check_signature(
     }
     let secret = shared.catalog.report_secret(key).map_err(|error| of_store(&error))?;
     let secret = secret.ok_or_else(|| {
-        shared.figures.refused("signature_key_revoked");
         let detail = "the secret came from a master that was revoked; ask for a new API key";
-        Problem::new(StatusCode::UNAUTHORIZED, "signature_key_revoked", detail)
-            .about(signature::HEADER)
+        unsigned(shared, key, "signature_key_revoked", detail)
     })?;
     let header = headers.get(signature::HEADER).and_then(|value| value.to_str().ok());
-    signature::check(header, body, secret.as_bytes(), shared.clock.now()).map_err(|bad| {
-        shared.figures.refused(bad.0);
-        Problem::new(StatusCode::UNAUTHORIZED, bad.0, bad.1).about(signature::HEADER)
-    })
+    signature::check(header, body, secret.as_bytes(), shared.clock.now())
+        .map_err(|bad| unsigned(shared, key, bad.0, bad.1))
+}
+
+/// Counts and notes a report under a brand's key whose signature is not believed.
+fn unsigned(shared: &Shared, key: &ApiKey, code: &str, detail: &str) -> Problem {
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, code, detail).about(signature::HEADER);
+    note(shared, key, &problem, None);
+    problem
 }
 
 /// Whether a text can be the name of a field. What a shop sends in the place of one is told back to it
@@ -229,7 +238,16 @@ pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Pro
         }
         IntakeError::Store(error) => return of_store(error),
     };
+    note(shared, key, &problem, campaign);
+    problem
+}
+
+fn note(shared: &Shared, key: &ApiKey, problem: &Problem, campaign: Option<CampaignId>) {
     shared.figures.refused(&problem.code);
+    keep(shared, key, problem, campaign);
+}
+
+fn keep(shared: &Shared, key: &ApiKey, problem: &Problem, campaign: Option<CampaignId>) {
     let noted = shared.noted.near_miss(NearMiss {
         brand: key.brand,
         at: shared.clock.now(),
@@ -241,5 +259,4 @@ pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Pro
     if !noted {
         shared.figures.near_miss_dropped();
     }
-    problem
 }

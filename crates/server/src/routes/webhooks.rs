@@ -56,10 +56,15 @@ async fn take(
         }
         Err(error) => {
             tracing::warn!(%error, "a webhook was refused");
+            // Anybody can send one without a signature: only a wrong one speaks of a wrong secret.
+            if matches!(error, WebhookError::Wrong) {
+                shared.heard.note(endpoint, false, now);
+            }
             let problem = Problem::new(StatusCode::BAD_REQUEST, "webhook", error.to_string());
             return Err(problem.about(HEADER));
         }
     };
+    shared.heard.note(endpoint, true, now);
     let raw = body.to_vec();
     let kept =
         tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, raw, now));

@@ -16,6 +16,8 @@ mod clerk;
 
 mod deposits;
 
+mod doctor;
+
 mod faults;
 
 mod idempotency;

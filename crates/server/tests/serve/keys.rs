@@ -118,7 +118,7 @@ fn serve_says_what_is_missing_and_never_replaces_a_keyring() {
             ("SPONSORHUB_STRIPE_BASE_URL", "http://127.0.0.1:9"),
             ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_nobody"),
             ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_nobody"),
-            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_nobody"),
+            ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_no_one"),
             ("SPONSORHUB_CLERK_ISSUER", "http://127.0.0.1:9"),
         ]);
         let output = command.args(arguments).output().expect("ends");

@@ -15,6 +15,8 @@ mod clicks;
 
 mod crash;
 
+mod doctor;
+
 mod input;
 
 mod keys;

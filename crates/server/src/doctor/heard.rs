@@ -1,0 +1,38 @@
+//! When the payment provider's webhooks came, since this server started.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sponsorhub_store::registry::Endpoint;
+
+/// Milliseconds of the newest of each kind; 0 for none.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    account: Newest,
+    connect: Newest,
+}
+
+#[derive(Debug, Default)]
+struct Newest {
+    believed: AtomicI64,
+    refused: AtomicI64,
+}
+
+impl Heard {
+    fn of(&self, endpoint: Endpoint) -> &Newest {
+        if endpoint == Endpoint::Connect { &self.connect } else { &self.account }
+    }
+
+    /// One came at this time, and its signature was believed or not.
+    pub(crate) fn note(&self, endpoint: Endpoint, is_believed: bool, now: i64) {
+        let newest = self.of(endpoint);
+        let place = if is_believed { &newest.believed } else { &newest.refused };
+        place.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// When one was last believed, and when one was last refused.
+    pub(crate) fn last(&self, endpoint: Endpoint) -> (Option<i64>, Option<i64>) {
+        let newest = self.of(endpoint);
+        let at = |place: &AtomicI64| Some(place.load(Ordering::Relaxed)).filter(|at| *at != 0);
+        (at(&newest.believed), at(&newest.refused))
+    }
+}

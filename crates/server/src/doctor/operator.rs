@@ -1,0 +1,134 @@
+//! What an operator has to set right.
+
+use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::disbursement::DisbursementState;
+use sponsorhub_core::time::DAY_MS;
+use sponsorhub_store::StoreError;
+use sponsorhub_store::registry::Endpoint;
+
+use super::{Finding, Severity};
+use crate::shared::Shared;
+
+/// Campaigns that are looked through at a time.
+const PAGE: usize = 1_000;
+
+/// How far the workers may be behind, milliseconds.
+const BEHIND_MS: i64 = 600_000;
+
+/// How long no webhook may have come, milliseconds.
+const SILENT_MS: i64 = 7 * DAY_MS;
+
+/// For how long the provider holds a balance in most countries, days. It is two years in the United States
+/// and ten days in Thailand, and the account's country is not known here.
+const HOLDING_DAYS: i64 = 90;
+
+/// Everything that an operator can do something about.
+pub(crate) fn findings(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
+    let now = shared.clock.now();
+    let mut found = work(shared, now);
+    found.extend(webhooks(shared, now));
+    found.extend(campaigns(shared, now)?);
+    Ok(super::sorted(found))
+}
+
+fn work(shared: &Shared, now: i64) -> Vec<Finding> {
+    let standing = shared.workers.standing();
+    let mut found = Vec::new();
+    for (name, job) in &standing.jobs {
+        let Some(error) = &job.error else { continue };
+        let fix = "set right what the error says; the work goes on by itself";
+        let mut finding = Finding::new(Severity::Error, "job_failed", error, fix);
+        finding.saw(job.last_run_at);
+        finding.example = Some((*name).to_owned());
+        found.push(finding);
+    }
+    if standing.settled_at != 0 && now - standing.settled_at > BEHIND_MS {
+        let meaning = "the workers have had something left to do for more than ten minutes";
+        let mut finding =
+            Finding::new(Severity::Warning, "work_behind", meaning, "see GET /api/v1/workers");
+        finding.last_at = Some(standing.settled_at);
+        found.push(finding);
+    }
+    for (currency, holding) in &standing.holdings {
+        if holding.missing().is_positive() {
+            let meaning = format!(
+                "{} {} in minor units, which campaigns hold, are not at the provider",
+                holding.missing(),
+                currency.code()
+            );
+            let fix = "bring the money back, and set the provider's payouts to manual";
+            found.push(Finding::new(Severity::Error, "funds_missing", &meaning, fix));
+        }
+    }
+    found
+}
+
+fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {
+    let endpoints = [
+        (Endpoint::Account, "/webhooks/stripe", "its own account"),
+        (Endpoint::Connect, "/webhooks/stripe/connect", "connected accounts"),
+    ];
+    let mut found = Vec::new();
+    for (endpoint, path, name) in endpoints {
+        let (believed, refused) = shared.heard.last(endpoint);
+        if let Some(at) = refused.filter(|at| believed.is_none_or(|good| good < *at)) {
+            let meaning =
+                format!("the newest webhook at {path} was refused: its signature is wrong");
+            let fix = "set the secret of that endpoint as the provider shows it; the log says more";
+            // Where others get through, a stranger may have sent this one.
+            let severity = if believed.is_none() { Severity::Error } else { Severity::Warning };
+            let mut finding = Finding::new(severity, "webhook_refused", &meaning, fix);
+            finding.saw(at);
+            finding.example = Some(endpoint.name().to_owned());
+            found.push(finding);
+        } else if believed.is_none_or(|at| now - at > SILENT_MS) {
+            let meaning = format!("no webhook about {name} in a week or since the server started");
+            let fix = format!("see at the provider that its endpoint is {path}");
+            let mut finding = Finding::new(Severity::Warning, "webhook_silent", &meaning, &fix);
+            finding.last_at = believed;
+            finding.example = Some(endpoint.name().to_owned());
+            found.push(finding);
+        }
+    }
+    found
+}
+
+fn campaigns(shared: &Shared, now: i64) -> Result<Vec<Finding>, StoreError> {
+    let meaning = "payouts whose transfer failed or whose outcome is unknown";
+    let fix = "see GET /api/v1/disbursements";
+    let mut stuck =
+        Finding { count: 0, ..Finding::new(Severity::Error, "disbursement_open", meaning, fix) };
+    let meaning = "campaigns that end later than the provider holds a balance in most countries (90 days; two years in the US)";
+    let fix = "look up how long the provider holds a balance in your country; end them sooner, or pay in parts";
+    let mut long =
+        Finding { count: 0, ..Finding::new(Severity::Warning, "holding_limit", meaning, fix) };
+    let mut after = 0;
+    loop {
+        let page = shared.desk.read(|reader| reader.campaigns(after, PAGE))?;
+        for listed in &page {
+            after = listed.no;
+            let looked = shared.desk.look(listed.campaign, |state| {
+                use DisbursementState::{Failed, Unknown};
+                let is_stuck = |of: &DisbursementState| matches!(of, Failed | Unknown);
+                let stuck = state.payouts().values().filter(|one| is_stuck(&one.state)).count();
+                let is_running =
+                    matches!(state.state(), State::Funded | State::Live | State::Paused);
+                (stuck, is_running && state.terms().ends_at > now + HOLDING_DAYS * DAY_MS)
+            });
+            // A ledger that cannot be folded is the audit's matter, and named in the log.
+            let Ok((payouts, is_long)) = looked else { continue };
+            if payouts > 0 {
+                stuck.count += u64::try_from(payouts).unwrap_or(u64::MAX);
+                stuck.example = Some(listed.campaign.to_string());
+            }
+            if is_long {
+                long.count += 1;
+                long.example = Some(listed.campaign.to_string());
+            }
+        }
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    Ok([stuck, long].into_iter().filter(|one| one.count > 0).collect())
+}

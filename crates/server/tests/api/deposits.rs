@@ -160,14 +160,16 @@ async fn a_deposit_whose_answer_was_lost_is_found_again() {
     assert_eq!(again, StatusCode::CREATED, "after {status}: {deposit}");
 }
 
-/// What came in is somewhere: on the page at `/` too, the provider's part included.
+/// What came in is somewhere: on the money map too, the provider's part included.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_page_says_what_the_provider_kept() {
+async fn the_money_map_says_what_the_provider_kept() {
     let world = World::start().await;
     world.join(BRAND).await;
-    world.paid(BRAND, &world.terms()).await;
-    let page = world.client.get(format!("{}/", world.address)).send().await.expect("answers");
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let url = format!("{}/brand/campaigns/{campaign}/money", world.address);
+    let bearer = world.token(BRAND.0, BRAND.1);
+    let page = world.client.get(url).bearer_auth(bearer).send().await.expect("answers");
     let page = page.text().await.expect("text");
-    let row = page.lines().find(|line| line.contains("kept by the payment provider"));
+    let row = page.split("<tr>").find(|row| row.contains("Provider&#39;s fees"));
     assert!(row.is_some_and(|row| row.contains("30.49")), "{page}");
 }

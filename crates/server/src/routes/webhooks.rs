@@ -60,9 +60,7 @@ async fn take(
             return Err(problem.about(HEADER));
         }
     };
-    let raw = body.to_vec();
-    let kept =
-        tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, raw, now));
+    let kept = tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, now));
     match kept {
         Ok(_) => {
             shared.bell.notify_one();

@@ -211,6 +211,7 @@ fn ledger_shapes() -> Vec<Shape> {
                 ("kind", text()),
                 ("body", json!({ "type": "object" })),
                 ("leaf", text()),
+                ("note", maybe(&text())),
             ],
         ),
         (
@@ -368,6 +369,15 @@ fn oversight_shapes() -> Vec<Shape> {
                 ("is_suspended", flag()),
                 ("joined_at", time()),
                 ("changed_at", time()),
+            ],
+        ),
+        (
+            "Erasure",
+            vec![
+                ("creator", id("crt_")),
+                ("state", json!({ "enum": ["waits", "erased"] })),
+                ("asked_at", maybe(&time())),
+                ("erased_at", maybe(&time())),
             ],
         ),
         (

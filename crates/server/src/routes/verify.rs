@@ -230,11 +230,13 @@ pub(super) fn refused(shared: &Shared, key: &ApiKey, error: &IntakeError) -> Pro
         IntakeError::Store(error) => return of_store(error),
     };
     shared.figures.refused(&problem.code);
+    let code = problem.code.as_str();
     let noted = shared.noted.near_miss(NearMiss {
         brand: key.brand,
         at: shared.clock.now(),
         code: problem.code.clone(),
-        field: problem.field.clone().filter(|field| is_name(field)),
+        // A field that nobody knows may be called like somebody.
+        field: problem.field.clone().filter(|field| is_name(field) && code != "field_unknown"),
         campaign,
         detail: problem.detail.clone(),
     });

@@ -62,6 +62,7 @@ pub(crate) struct Things {
     key: String,
     webhook: String,
     delivery: String,
+    creator: String,
 }
 
 impl Things {
@@ -73,6 +74,7 @@ impl Things {
             .replace("{refund}", self.refund)
             .replace("{webhook}", &self.webhook)
             .replace("{delivery}", &self.delivery)
+            .replace("{creator}", &self.creator)
     }
 }
 
@@ -181,6 +183,7 @@ impl Play {
             key: text(&key["id"]),
             webhook,
             delivery: deliveries["data"][0]["delivery"].to_string(),
+            creator: text(&self.ask(creator, ("get", "/me"), None).await.1["id"]),
         }
     }
 }
@@ -190,7 +193,10 @@ pub(crate) fn shows(name: &str) -> &'static Shows {
 }
 
 pub(crate) async fn start() -> (Play, Vec<Things>) {
-    let world = World::start().await;
+    start_in(World::start().await).await
+}
+
+pub(crate) async fn start_in(world: Arc<World>) -> (Play, Vec<Things>) {
     let mut play = Play { world, keys: Vec::new() };
     let put = ("put", "/me");
     for name in ["owner", "member", "viewer", "suspended", "brand_b", "creator", "creator_b"] {
@@ -218,12 +224,13 @@ pub(crate) async fn start() -> (Play, Vec<Things>) {
         key: "key_00000000000000000000000000".to_owned(),
         webhook: "whk_00000000000000000000000000".to_owned(),
         delivery: "999".to_owned(),
+        creator: "crt_00000000000000000000000000".to_owned(),
     };
     (play, vec![a, b, missing])
 }
 
 /// A body that is right for a route.
-fn body(world: &World, name: Option<&str>) -> Option<Value> {
+pub(crate) fn body(world: &World, name: Option<&str>) -> Option<Value> {
     let amount = json!({ "amount": { "amount": 100, "currency": "USD" } });
     let reason = json!({ "reason": "a test" });
     Some(match name?.rsplit('/').next()? {
@@ -246,7 +253,7 @@ fn body(world: &World, name: Option<&str>) -> Option<Value> {
 }
 
 /// All routes as the document tells them: method, path, schema of the body.
-async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
+pub(crate) async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
     let url = format!("{}/api/openapi.json", world.address);
     let document: Value =
         world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
@@ -258,8 +265,8 @@ async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
             all.push((method.clone(), path, schema.as_str().map(str::to_owned)));
         }
     }
-    // What is removed is asked about before.
-    all.sort_by_key(|(method, ..)| method == "delete");
+    // What is removed is asked about before, and who is shut out asks before.
+    all.sort_by_key(|(method, path, _)| (path.ends_with("/erasure"), method == "delete"));
     all
 }
 

@@ -6,11 +6,14 @@ mod install;
 #[path = "../../../sandbox/judges/python.rs"]
 mod python;
 
+mod erasure;
 mod schema;
+mod search;
 mod team;
 mod world;
 
 mod access;
+mod canary;
 mod clerk;
 
 mod deposits;

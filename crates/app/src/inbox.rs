@@ -22,15 +22,16 @@ const RETRY_FIRST_MS: i64 = 2_000;
 /// The longest pause, milliseconds.
 const RETRY_LONGEST_MS: i64 = 3_600_000;
 
-/// How long the body of an event is kept after it was dealt with, milliseconds: as long as the provider
-/// itself lists the event.
+/// How long the body of an event stays that an earlier version kept, after it was dealt with,
+/// milliseconds: as long as the provider itself lists the event.
 const REMEMBERED_MS: i64 = 30 * 86_400_000;
 
 /// Tries after which an event about a deposit that nobody expects is left to a person. Until then the
 /// request that opened its page may still be repeated: half a day.
 const TRIES_MAX: u32 = 20;
 
-/// Keeps an authentic event. Whether it is new.
+/// Keeps an authentic event, without its body: what it says of a buyer is read again where it is needed,
+/// and kept nowhere. Whether it is new.
 ///
 /// # Errors
 /// [`CommandError`]: it is not kept; do not acknowledge it.
@@ -38,7 +39,6 @@ pub fn receive(
     desk: &Desk,
     endpoint: Endpoint,
     event: &ProviderEvent,
-    raw: Vec<u8>,
     now: i64,
 ) -> Result<bool, CommandError> {
     let kept = KeptEvent {
@@ -50,7 +50,7 @@ pub fn receive(
         recipient: event.recipient.clone(),
         object: event.object.clone(),
         payment: event.payment.clone(),
-        raw,
+        raw: Vec::new(),
         tries: 0,
     };
     let keep = Change::Provider(ProviderChange::KeepEvent(kept));
@@ -61,7 +61,7 @@ pub fn receive(
     }
 }
 
-/// Forgets what the bodies of events said that were dealt with long ago: they may say who a buyer is.
+/// Forgets the bodies of events that an earlier version kept and that were dealt with long ago.
 ///
 /// # Errors
 /// [`MoneyError`]: the store says no.

@@ -64,7 +64,8 @@ pub enum Heeded {
     Less,
     /// Somebody is gone; what was known of them beside their user's id is erased.
     Erased,
-    /// Somebody is gone and is still owed money, so who they are stays until it is paid.
+    /// Somebody is gone and is still owed money, so who they are stays until it is paid; then they are
+    /// erased by the workers.
     StillOwed,
 }
 
@@ -100,7 +101,7 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
             // Whenever it is told: nobody of a deleted id comes back.
             change(desk, &known, (&known.role, suspended), told.at.max(known.changed_at))?;
             match known.party.filter(|_| known.role == Role::Creator.name()) {
-                Some(creator) => erase(desk, CreatorId(creator), now),
+                Some(creator) => ask_erasure(desk, CreatorId(creator), now),
                 None => Ok(Heeded::Less),
             }
         }
@@ -125,12 +126,34 @@ fn change(
     Ok(Heeded::Less)
 }
 
-/// Erases a creator's name and which enrollments are theirs, unless money is still to come: without
-/// that nobody could be paid.
+/// Erases a creator, or remembers to as soon as nothing is owed: without who they are nobody could be
+/// paid. Asked again, it changes nothing.
 ///
 /// # Errors
 /// [`CommandError`].
-pub fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
+pub fn ask_erasure(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
+    // Remembered first, so that a crash in between loses nothing.
+    match desk.record(Change::AskErasure { creator, at: now }, None) {
+        Ok(_) => erase(desk, creator, now),
+        Err(CommandError::Rule(Rule::CreatorKnown)) => Ok(Heeded::Erased),
+        Err(error) => Err(error),
+    }
+}
+
+/// Erases the creators who are to be and are owed nothing any more. How many.
+///
+/// # Errors
+/// [`CommandError`]: the others are tried again.
+pub fn erase_waiting(desk: &Desk, now: i64) -> Result<usize, CommandError> {
+    let mut erased = 0;
+    for creator in desk.registry(|registry| registry.creators_to_erase())? {
+        erased += usize::from(erase(desk, creator, now)? == Heeded::Erased);
+    }
+    Ok(erased)
+}
+
+/// Erases what is known of a creator, unless money is still to come.
+fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
     let enrollments = desk.registry(|registry| registry.enrollments_of(creator))?;
     for (campaign, enrollment) in enrollments {
         let is_owed = desk.look(campaign, |state| {
@@ -148,4 +171,16 @@ pub fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, Comman
     }
     desk.record(Change::EraseCreator { creator, at: now }, Some(Rule::CreatorKnown))?;
     Ok(Heeded::Erased)
+}
+
+/// Shuts out whoever is this creator, from the next request on.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn shut_out(desk: &Desk, creator: CreatorId, now: i64) -> Result<(), CommandError> {
+    for known in desk.registry(|registry| registry.users_of(creator.0))? {
+        let since = known.suspended_at.or(Some(now));
+        change(desk, &known, (&known.role, since), now.max(known.changed_at))?;
+    }
+    Ok(())
 }

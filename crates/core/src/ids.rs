@@ -131,6 +131,8 @@ ids! {
     ApiKeyId = "key_";
     /// An endpoint that webhooks are sent to.
     WebhookId = "whk_";
+    /// What a person wrote for a reason. Entries carry this, never the text.
+    NoteId = "note_";
 }
 
 /// Position of an entry in its campaign's ledger: 1, 2, 3, … without gaps (INV-6).

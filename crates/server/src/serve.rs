@@ -34,7 +34,7 @@ use crate::pages::Front;
 use crate::places::Places;
 use crate::rates::Rates;
 use crate::shared::{Limits, Parts, Shared};
-use crate::telemetry::{Figures, start_logging};
+use crate::telemetry::{Figures, start_logging, tell_places_of_panics};
 use crate::virtual_clock::VirtualClock;
 use crate::webhooks::Sending;
 use crate::work::{Bell, Work};
@@ -59,6 +59,7 @@ pub(crate) fn run_on<S: Future<Output = ()>>(
     listener: std::net::TcpListener,
     stop: impl FnOnce() -> std::io::Result<S>,
 ) -> Result<()> {
+    tell_places_of_panics();
     let address = listener.local_addr()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let clock = clock(config)?;

@@ -37,6 +37,16 @@ pub(crate) fn start_logging(format: LogFormat, filter: &str) -> anyhow::Result<(
     started.map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
 }
 
+/// Has a panic tell where it happened, and nothing else: what it says may repeat what somebody sent.
+pub(crate) fn tell_places_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or_default();
+        tracing::error!(place, thread, "a bug stopped what was under way");
+    }));
+}
+
 const METADATA: Metadata<'_> = Metadata::new("sponsorhub", Level::INFO, None);
 
 /// Everything that is counted.
@@ -193,4 +203,37 @@ fn seconds(micros: u32) -> f64 {
 /// Gauges are floats; counts beyond 32 bits are cut, which no gauge of ours reaches.
 fn gauge_value(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const CANARY: &str = "canary-4711@example.com";
+
+    /// Run by the test below, in a process of its own: a hook is the whole process's.
+    #[test]
+    #[ignore = "panics on purpose, for the test of the hook"]
+    fn panics_with_a_canary() {
+        start_logging(LogFormat::Text, "trace").expect("the first one");
+        tell_places_of_panics();
+        let said: Result<u8, _> = CANARY.parse::<u8>();
+        drop(std::panic::catch_unwind(|| said.map_err(|_| CANARY).expect("a number")));
+        panic!("{CANARY}");
+    }
+
+    #[test]
+    fn a_panic_tells_its_place_and_not_what_it_says() {
+        let this = std::env::current_exe().expect("a path");
+        let mut child = Command::new(this);
+        child.args(["--exact", "telemetry::tests::panics_with_a_canary"]);
+        let output = child.args(["--ignored", "--nocapture"]).output().expect("runs");
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(said.matches("a bug stopped what was under way").count(), 2, "{said}");
+        assert!(said.contains("telemetry.rs:"), "{said}");
+        assert!(!said.contains("canary-4711"), "{said}");
+    }
 }

@@ -9,18 +9,22 @@
 
 use std::fmt;
 
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, WebhookId};
+use sponsorhub_core::ids::{
+    ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, NoteId, WebhookId,
+};
 
 use crate::error::StoreError;
 
 mod api;
 mod change;
+mod erasure;
 mod near_misses;
 mod provider;
 mod webhooks;
 
 pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
+pub use erasure::{Forgotten, Note, NoteText};
 pub use near_misses::{
     NEAR_MISS_CHARACTERS, NEAR_MISS_DAYS, NEAR_MISSES_MAX, NearMiss, NearMissCount,
 };
@@ -81,6 +85,8 @@ pub struct Creator {
     pub name: Option<PersonName>,
     /// Since when known, milliseconds.
     pub created_at: i64,
+    /// Since when the person is to be erased, milliseconds; it waits while money is owed.
+    pub erasure_asked_at: Option<i64>,
     /// When the person was erased, milliseconds.
     pub erased_at: Option<i64>,
 }
@@ -352,6 +358,24 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn event_cursor(&mut self) -> Result<Option<String>, StoreError>;
+
+    /// Whether something is kept that [`Change::Forget`] would take away.
+    ///
+    /// # Errors
+    /// Faults.
+    fn remembers(&mut self, before: Forgotten) -> Result<bool, StoreError>;
+
+    /// Creators who are to be erased and are not yet.
+    ///
+    /// # Errors
+    /// Faults.
+    fn creators_to_erase(&mut self) -> Result<Vec<CreatorId>, StoreError>;
+
+    /// The text of a note; none where there is none, or no more.
+    ///
+    /// # Errors
+    /// Faults.
+    fn note(&mut self, campaign: CampaignId, id: NoteId) -> Result<Option<NoteText>, StoreError>;
 
     /// A brand.
     ///

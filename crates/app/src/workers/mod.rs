@@ -10,6 +10,7 @@ mod disburse;
 mod holdings;
 mod pauses;
 mod refund;
+mod retention;
 mod settling;
 mod standing;
 mod tampering;
@@ -34,6 +35,7 @@ use crate::ports::{Outcome, PaymentProvider};
 pub use disburse::{attempt_key, came_back, payout_reference};
 pub use holdings::Holding;
 pub use refund::refund_reference;
+pub use retention::{ACCESS_MS, DEDUP_KEY_MS, DELIVERIES_MS};
 pub use standing::{JobStatus, Standing};
 
 use pauses::Pauses;
@@ -50,9 +52,6 @@ pub const SAME_KEY_MS: i64 = 20 * 3_600_000;
 /// than the provider works on a request. A clock that jumped makes a request look old which is still under
 /// way, and which the first look-up cannot see; so this is steady time.
 const ABSENT_MS: i64 = 600_000;
-
-/// How often bodies of events are forgotten, milliseconds.
-const FORGET_EVERY_MS: i64 = 3_600_000;
 
 /// How often a deposit is read again of which nothing new is expected, milliseconds.
 const RECHECK_MS: i64 = 6 * 3_600_000;
@@ -86,8 +85,12 @@ struct Memory {
     steady: i64,
     /// When the balances were last compared.
     weighed_at: Option<i64>,
-    /// When bodies of events were last forgotten.
+    /// When something was last forgotten.
     forgot_at: Option<i64>,
+    /// When it was last looked for people to be erased.
+    erased_at: Option<i64>,
+    /// Since when campaigns are over that were read for it.
+    over_since: HashMap<CampaignId, i64>,
     /// Pauses after failures, of things by campaign and position.
     pauses: Pauses<(CampaignId, Seq)>,
     /// Since when money was looked up that may never have been sent, steady time.
@@ -149,11 +152,7 @@ impl Workers {
         if self.is_weighing_due(now) {
             self.note("holdings", now, self.holdings(now).await);
         }
-        let last = self.with(|memory| memory.forgot_at);
-        if !last.is_some_and(|last| is_within(FORGET_EVERY_MS, last, now)) {
-            self.with(|memory| memory.forgot_at = Some(now));
-            self.note("forget", now, inbox::forget(&self.desk, now).map(|()| 0));
-        }
+        done += self.retain(now);
         if done == 0 {
             self.with(|memory| memory.standing.settled_at = now);
         }
@@ -200,7 +199,7 @@ impl Workers {
         loop {
             let page = self.provider.events_after(cursor.as_deref()).await?;
             for event in &page.events {
-                let is_new = inbox::receive(&self.desk, Endpoint::List, event, Vec::new(), now)?;
+                let is_new = inbox::receive(&self.desk, Endpoint::List, event, now)?;
                 fresh += usize::from(is_new);
             }
             let Some(read) = page.cursor.filter(|read| cursor.as_ref() != Some(read)) else {

@@ -13,8 +13,8 @@ use sponsorhub_core::ledger::event::campaign::StateCause;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::DepositStatus;
 use sponsorhub_core::money::Minor;
-use sponsorhub_store::registry::Endpoint;
-use sponsorhub_store::{KeyringId, Options, SqliteStore};
+use sponsorhub_store::registry::{Endpoint, KeptEvent, ProviderChange};
+use sponsorhub_store::{Change, KeyringId, Options, SqliteStore};
 
 use crate::{BUDGET, CAMPAIGN, Scene, now_or_never};
 
@@ -73,10 +73,9 @@ fn hear(scene: &Scene, session: &str, number: usize) {
         object: Some(session.to_owned()),
         payment: None,
     };
-    let is_new =
-        inbox::receive(&scene.desk, Endpoint::Account, &event, b"{}".to_vec(), scene.now());
+    let is_new = inbox::receive(&scene.desk, Endpoint::Account, &event, scene.now());
     assert!(is_new.expect("kept"));
-    let again = inbox::receive(&scene.desk, Endpoint::List, &event, Vec::new(), scene.now());
+    let again = inbox::receive(&scene.desk, Endpoint::List, &event, scene.now());
     assert!(!again.expect("known"), "an event is kept once");
     now_or_never(inbox::deal(&scene.desk, &*scene.provider, scene.now())).expect("dealt with");
 }
@@ -279,17 +278,21 @@ fn a_failed_deposit_is_asked_about_again_while_its_campaign_is_open() {
 fn bodies_of_events_are_forgotten_after_a_month() {
     let directory = tempfile::tempdir().expect("a directory");
     let scene = Scene::open(directory.path());
-    let event = ProviderEvent {
+    // As an earlier version kept it.
+    let event = KeptEvent {
         id: "evt_1".to_owned(),
+        endpoint: Endpoint::Account,
         kind: "payment_intent.created".to_owned(),
         created_at: scene.now(),
-        is_live: false,
+        received_at: scene.now(),
         recipient: None,
         object: None,
         payment: None,
+        raw: b"a body that names Buyer Canary of a long and winding road".to_vec(),
+        tries: 0,
     };
-    let body = b"a body that names Buyer Canary of a long and winding road".to_vec();
-    inbox::receive(&scene.desk, Endpoint::Account, &event, body, scene.now()).expect("kept");
+    let keep = Change::Provider(ProviderChange::KeepEvent(event));
+    scene.desk.record(keep, None).expect("kept");
     scene.tick();
     scene.pass(29 * 86_400_000);
     scene.tick();

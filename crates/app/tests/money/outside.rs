@@ -27,7 +27,7 @@ fn told(scene: &Scene, transfer: &str) {
         object: Some(transfer.to_owned()),
         payment: None,
     };
-    inbox::receive(&scene.desk, Endpoint::Account, &event, Vec::new(), scene.now()).expect("kept");
+    inbox::receive(&scene.desk, Endpoint::Account, &event, scene.now()).expect("kept");
 }
 
 fn states(scene: &Scene) -> Vec<DisbursementState> {

@@ -231,6 +231,13 @@ impl KeySet {
         self.signing().id
     }
 
+    /// All masters, the newest first, revoked ones too.
+    pub fn ids(&self) -> Vec<KeyId> {
+        let mut ids: Vec<_> = self.masters.iter().map(|keys| keys.id).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids
+    }
+
     pub(crate) fn signing(&self) -> &MasterKeys {
         &self.masters[self.signer]
     }

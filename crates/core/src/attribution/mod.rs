@@ -25,3 +25,5 @@ pub mod promo_code;
 pub mod slug;
 
 pub mod destination;
+
+pub mod seal;

@@ -34,17 +34,49 @@ struct Contents {
 
 /// Reads an event's envelope. Of the object inside only ids are taken: what it says may be old.
 pub(super) fn event(body: &[u8]) -> Result<ProviderEvent, String> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    // What the parser says may repeat what stands there.
+    let place = |error: serde_json::Error| {
+        format!("no event at line {}, column {}", error.line(), error.column())
+    };
+    let envelope: Envelope = serde_json::from_slice(body).map_err(place)?;
     envelope.open()
+}
+
+/// Longest word before an id, letters.
+const WORD_MAX: usize = 5;
+
+/// Ids and types are kept, so nothing else may pass for one: an id begins with a short word for its kind.
+fn is_id(text: &str) -> bool {
+    let is_word = |word: &str| {
+        (1..=WORD_MAX).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let parts = text.split_once('_').filter(|(_, rest)| !rest.is_empty() && text.len() <= 255);
+    parts.is_some_and(|(word, rest)| is_word(word) && rest.bytes().all(is_plain))
+}
+
+/// Words with full stops between them.
+fn is_kind(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(is_plain)
+    };
+    text.len() <= 100 && text.contains('.') && text.split('.').all(is_word)
 }
 
 impl Envelope {
     fn open(self) -> Result<ProviderEvent, String> {
         if self.object != "event" {
             // The thin form of the second API carries no object.
-            return Err(format!("an object `{}` is not an event of this form", self.object));
+            return Err("not an event of this form".to_owned());
         }
-        let text = |name: &str| self.data.object.get(name).and_then(Value::as_str);
+        let are_ids = is_id(&self.id) && self.account.as_deref().is_none_or(is_id);
+        if !are_ids || !is_kind(&self.r#type) {
+            return Err("its id, type or account is none".to_owned());
+        }
+        let text = |name: &str| {
+            self.data.object.get(name).and_then(Value::as_str).filter(|text| is_id(text))
+        };
         let object = text("id").map(str::to_owned);
         let is_payment = text("object") == Some("payment_intent");
         let payment = if is_payment { text("id") } else { text("payment_intent") };

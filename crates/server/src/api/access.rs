@@ -41,9 +41,14 @@ pub(super) fn network(shared: &Shared, caller: &Caller) -> [u8; 8] {
     NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0
 }
 
+/// Whether an answer says that what the path names was there. What was not may be anything.
+fn was_there(status: u16) -> bool {
+    (200..300).contains(&status) || status == 409
+}
+
 /// A path as it is written down: what is neither a word of a route nor in the form of an id may be anything,
-/// also somebody's address.
-pub(super) fn path(asked: &str) -> String {
+/// also somebody's address or telephone number; and so may everything where nothing was found.
+fn path(asked: &str, was_there: bool) -> String {
     let is_word = |step: &str| step.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     let is_id = |step: &str| {
         let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -54,7 +59,8 @@ pub(super) fn path(asked: &str) -> String {
     let is_in_route =
         |step: &str| ROUTES.iter().any(|route| route.path.split('/').any(|s| s == step));
     let mut steps = asked.trim_start_matches("/api/v1").split('/').map(|step| {
-        let is_kept = step.is_empty() || (is_word(step) && is_in_route(step)) || is_id(step);
+        let is_in_route = is_word(step) && is_in_route(step);
+        let is_kept = step.is_empty() || is_in_route || (was_there && is_id(step));
         if is_kept { step } else { "…" }
     });
     let first = steps.next().unwrap_or_default().to_owned();
@@ -76,7 +82,8 @@ pub(super) async fn log(
     let response = next.run(request).await;
     let Some(access) = asked.take() else { return response };
     let status = response.status().as_u16();
-    let note = Change::Api(ApiChange::NoteAccess(Access { status, ..access }));
+    let path = path(&access.path, was_there(status));
+    let note = Change::Api(ApiChange::NoteAccess(Access { status, path, ..access }));
     match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
         Ok(_) => response,
         // Whatever was done is done, and whoever repeats it under its key is told so.
@@ -136,7 +143,14 @@ mod tests {
             ("/api/v1/users/user_ada", "/users/…"),
             ("/api/v1/me", "/me"),
         ] {
-            assert_eq!(path(asked), written);
+            assert_eq!(path(asked, true), written);
         }
+        for asked in [
+            "/api/v1/campaigns/15550142233/payouts/7/retry",
+            "/api/v1/users/user_2NNEqL2nrIRdJ194ndJqAHwEfxC",
+        ] {
+            assert!(path(asked, false).contains('…'), "{asked}: nobody knows what was not there");
+        }
+        assert!(was_there(200) && was_there(409) && !was_there(404) && !was_there(403));
     }
 }

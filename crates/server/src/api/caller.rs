@@ -92,7 +92,7 @@ impl FromRequestParts<Shared> for Caller {
                 role: caller.role.name().to_owned(),
                 session,
                 method: caller.method.clone(),
-                path: access::path(&caller.path),
+                path: caller.path.clone(),
                 status: 0,
                 network: access::network(shared, &caller),
             });

@@ -14,6 +14,7 @@ use sponsorhub_core::ledger::folded::Campaign;
 use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, Path, body_of};
 use super::ledger::{payout, reason};
+use super::notes::About;
 use super::once::Seed;
 use super::{Fault, Page};
 use crate::problem::Problem;
@@ -141,13 +142,17 @@ pub(super) async fn cancel(
         .once(
             &body,
             |_| {},
-            async |_: Seed| {
+            async |seed: Seed| {
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
                 tokio::task::block_in_place(|| {
                     let shown = look(&caller, campaign, payout)?;
                     if shown["state"] != "cancelled" {
-                        campaigns::cancel_payout(desk, campaign, (payout, &why), now)
-                            .map_err(Fault::from)?;
+                        let about = (campaign, About::Payout(payout));
+                        caller.with_note(about, &why, &seed, |note| {
+                            let cancel = (payout, note.as_str());
+                            let cancelled = campaigns::cancel_payout(desk, campaign, cancel, now);
+                            Ok(cancelled.map_err(Fault::from)?)
+                        })?;
                     }
                     Ok((StatusCode::OK, look(&caller, campaign, payout)?))
                 })

@@ -23,6 +23,7 @@ use sponsorhub_store::store::EntryRow;
 
 use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, Path, body_of};
+use super::notes::About;
 use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
@@ -44,7 +45,11 @@ pub(super) async fn entries(
     caller.may(Action::ReadLedger)?;
     tokio::task::block_in_place(|| {
         caller.sees(campaign)?;
-        scanned(&caller, campaign, &page, |row| Some(entry(row.bytes))).map(Json)
+        let mut page = scanned(&caller, campaign, &page, |row| Some(entry(row.bytes)))?;
+        for entry in page["data"].as_array_mut().into_iter().flatten() {
+            entry["note"] = caller.note_of(campaign, entry)?;
+        }
+        Ok(Json(page))
     })
 }
 
@@ -258,7 +263,7 @@ struct Uphold {
     reason: String,
 }
 
-/// Refuses reasons that no entry can carry.
+/// Refuses reasons that are none, or too long.
 pub(super) fn reason(reason: &str) -> Result<(), Problem> {
     if (1..=200).contains(&reason.len()) {
         return Ok(());
@@ -298,9 +303,12 @@ pub(super) async fn place_hold(
                 let now = caller.shared.clock.now();
                 tokio::task::block_in_place(|| {
                     may_hold(&caller, (campaign, conversion), deadline, now)?;
-                    let place = (conversion, why.as_str(), deadline);
-                    let placed = campaigns::place_hold(&caller.shared.desk, campaign, place, now);
-                    forgive(&seed, placed)?;
+                    let about = (campaign, About::Conversion(conversion));
+                    caller.with_note(about, &why, &seed, |note| {
+                        let place = (conversion, note.as_str(), deadline);
+                        let desk = &caller.shared.desk;
+                        forgive(&seed, campaigns::place_hold(desk, campaign, place, now))
+                    })?;
                     Ok((StatusCode::CREATED, hold_at(&caller, campaign, conversion)?))
                 })
             },
@@ -347,7 +355,7 @@ async fn end_hold(
     caller: Caller,
     (campaign, conversion): (CampaignId, Seq),
     body: Content,
-    decision: HoldDecision,
+    why: Option<&str>,
 ) -> Result<Response, Problem> {
     tokio::task::block_in_place(|| {
         caller.sees(campaign)?;
@@ -360,8 +368,16 @@ async fn end_hold(
             async |seed| {
                 let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
                 tokio::task::block_in_place(|| {
-                    let ended = campaigns::end_hold(desk, campaign, conversion, &decision, now);
-                    forgive(&seed, ended)?;
+                    let end = |decision: &HoldDecision| {
+                        let ended = campaigns::end_hold(desk, campaign, conversion, decision, now);
+                        forgive(&seed, ended)
+                    };
+                    let about = (campaign, About::Conversion(conversion));
+                    let uphold = |note| end(&HoldDecision::Uphold(note));
+                    match why {
+                        Some(why) => caller.with_note(about, why, &seed, uphold)?,
+                        None => end(&HoldDecision::Release)?,
+                    }
                     Ok((StatusCode::OK, hold_at(&caller, campaign, conversion)?))
                 })
             },
@@ -376,7 +392,7 @@ pub(super) async fn release_hold(
 ) -> Result<Response, Problem> {
     caller.may(Action::ReleaseHold)?;
     let Nothing {} = body_of(&body)?;
-    end_hold(caller, place, body, HoldDecision::Release).await
+    end_hold(caller, place, body, None).await
 }
 
 pub(super) async fn uphold_hold(
@@ -387,5 +403,5 @@ pub(super) async fn uphold_hold(
     caller.may(Action::UpholdHold)?;
     let Uphold { reason: why } = body_of(&body)?;
     reason(&why)?;
-    end_hold(caller, place, body, HoldDecision::Uphold(why)).await
+    end_hold(caller, place, body, Some(&why)).await
 }

@@ -3,23 +3,28 @@
 //! What is asked is kept before it is done, with a seed that ids of new things are made from: a request
 //! that is repeated after a crash finds what its first try made. Only success is kept as an answer;
 //! what was refused may be possible later.
+//!
+//! Keys are of the caller's making and bodies say what people said, so neither is kept as it is: a key and
+//! what was asked are recognised by tags, and an answer is sealed, all under the keyring.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use data_encoding::HEXLOWER;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use sponsorhub_app::planted::Bug;
 use sponsorhub_app::ports::random;
+use sponsorhub_core::attribution::key_set::KeySet;
+use sponsorhub_core::attribution::keys::KeyId;
 use sponsorhub_core::ids::ClickId;
 use sponsorhub_store::registry::{ApiChange, ApiRequest};
 use sponsorhub_store::{Change, Rule};
 
 use super::Fault;
 use super::caller::Caller;
-use super::versions::{respond, tag};
+use super::versions::{respond, tag as version_tag};
 use crate::problem::Problem;
 use crate::world::SystemChance;
 
@@ -89,7 +94,7 @@ impl Caller {
         };
         let alone = self.shared.under_way.of(&self.subject, &key);
         let _alone = alone.lock().await;
-        let (seed, answer) = self.begin(&key, body)?;
+        let (seed, tag, answer) = self.begin(&key, body)?;
         if let Some((status, body)) = answer {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             let json = HeaderValue::from_static("application/json");
@@ -98,7 +103,7 @@ impl Caller {
                 (header::CONTENT_TYPE, json),
                 (header::HeaderName::from_static("idempotent-replayed"), replayed),
             ];
-            let version = serde_json::from_slice(&body).ok().as_ref().and_then(tag);
+            let version = serde_json::from_slice(&body).ok().as_ref().and_then(version_tag);
             let version = version.map(|version| [(header::ETAG, version)]);
             return Ok((status, headers, version, body).into_response());
         }
@@ -116,11 +121,13 @@ impl Caller {
         self.make_known();
         let mut kept = answer.clone();
         hide(&mut kept);
+        let keys = self.shared.catalog.keys();
+        let (nonce, text) = (random(&SystemChance), kept.to_string().into_bytes());
         let end = ApiChange::EndRequest {
             subject: self.subject.clone(),
-            key,
             status: status.as_u16(),
-            body: kept.to_string().into_bytes(),
+            body: keys.set.seal(&self.belongs_to(&tag), nonce, text),
+            key: tag,
             at: self.shared.clock.now(),
         };
         tokio::task::block_in_place(|| {
@@ -155,39 +162,79 @@ impl Caller {
             .map_or_else(|_| random(&SystemChance), |id| id.0)
     }
 
-    fn begin(&self, key: &str, body: &[u8]) -> Result<(Seed, Option<Kept>), Problem> {
-        let mut hash = Sha256::new();
-        for part in [self.method.as_bytes(), self.path.as_bytes(), body] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part);
-        }
-        let request = ApiRequest {
-            subject: self.subject.clone(),
-            key: key.to_owned(),
-            fingerprint: hash.finalize().into(),
-            seed: self.fresh(),
-            created_at: self.shared.clock.now(),
-            answer: None,
-        };
+    /// What a sealed answer belongs to: this caller's request of that tag.
+    fn belongs_to(&self, tag: &str) -> Vec<u8> {
+        format!("answer/v1\n{}\n{tag}", self.subject).into_bytes()
+    }
+
+    /// How a request is recognised under one master: by its key, and by what it asks.
+    fn marks(&self, keys: &KeySet, id: KeyId, (key, body): (&str, &[u8])) -> Option<Marks> {
+        let subject = self.subject.as_bytes();
+        let key = keys.request_tag(id, &[b"key", subject, key.as_bytes()])?;
+        let [method, path] = [&self.method, &self.path].map(String::as_bytes);
+        let fingerprint = keys.request_tag(id, &[b"asked", subject, method, path, body])?;
+        Some(Marks { key: format!("{id}.{}", HEXLOWER.encode(&key)), fingerprint })
+    }
+
+    fn begin(&self, key: &str, body: &[u8]) -> Result<(Seed, String, Option<Kept>), Problem> {
+        let keys = self.shared.catalog.keys();
         let desk = &self.shared.desk;
-        let begin = Change::Api(ApiChange::BeginRequest(request.clone()));
         tokio::task::block_in_place(|| {
-            match desk.record(begin, None) {
-                Ok(_) => return Ok((Seed { id: request.seed, is_repeat: false }, None)),
-                Err(sponsorhub_app::desk::CommandError::Rule(Rule::RequestUnique)) => {}
-                Err(error) => return Err(Fault::from(error).into()),
+            // Also under masters that signed before: keys on money never expire. Nobody else begins this
+            // one meanwhile.
+            for id in keys.set.ids() {
+                let Some(marks) = self.marks(&keys.set, id, (key, body)) else { continue };
+                let known =
+                    desk.registry(|registry| registry.api_request(&self.subject, &marks.key));
+                if let Some(known) = known.map_err(Fault::from)? {
+                    return self.known(&keys.set, known, (marks, key));
+                }
             }
-            let known = desk.registry(|registry| registry.api_request(&self.subject, key));
-            let known = known.map_err(Fault::from)?.ok_or_else(Problem::busy)?;
-            if known.fingerprint != request.fingerprint {
-                let detail = "this key was used for another request; use a new key for a new one";
-                let code = "idempotency_key_reused";
-                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
-                return Err(problem.about("idempotency-key"));
-            }
-            let asked = (self.subject.clone(), key.to_owned());
-            let is_repeat = !self.shared.under_way.refused().contains(&asked);
-            Ok((Seed { id: known.seed, is_repeat }, known.answer))
+            let marks = self.marks(&keys.set, keys.set.signer(), (key, body));
+            let Marks { key: tag, fingerprint } = marks.ok_or_else(Problem::busy)?;
+            let request = ApiRequest {
+                subject: self.subject.clone(),
+                key: tag.clone(),
+                fingerprint,
+                seed: self.fresh(),
+                created_at: self.shared.clock.now(),
+                answer: None,
+            };
+            let seed = Seed { id: request.seed, is_repeat: false };
+            let begin = Change::Api(ApiChange::BeginRequest(request));
+            desk.record(begin, None).map_err(Fault::from)?;
+            Ok((seed, tag, None))
         })
     }
+
+    /// Of a request that was asked before.
+    fn known(
+        &self,
+        keys: &KeySet,
+        known: ApiRequest,
+        (marks, key): (Marks, &str),
+    ) -> Result<(Seed, String, Option<Kept>), Problem> {
+        if known.fingerprint != marks.fingerprint {
+            let detail = "this key was used for another request; use a new key for a new one";
+            let code = "idempotency_key_reused";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+            return Err(problem.about("idempotency-key"));
+        }
+        let asked = (self.subject.clone(), key.to_owned());
+        let is_repeat = !self.shared.under_way.refused().contains(&asked);
+        let open = |(status, sealed): Kept| {
+            let text = keys.open(&self.belongs_to(&marks.key), &sealed);
+            let detail = "this was done, and what was answered is forgotten";
+            let forgotten = || Problem::new(StatusCode::CONFLICT, "answer_forgotten", detail);
+            Ok::<_, Problem>((status, text.ok_or_else(forgotten)?))
+        };
+        let answer = known.answer.map(open).transpose()?;
+        Ok((Seed { id: known.seed, is_repeat }, marks.key, answer))
+    }
+}
+
+/// A request as it is recognised.
+struct Marks {
+    key: String,
+    fingerprint: [u8; 32],
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sponsorhub_app::approvals::Approval;
 use sponsorhub_core::actor::Action;
 use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::records::RefundState;
 use sponsorhub_core::money::{AMOUNT_MAX, Minor};
 use sponsorhub_core::refund::RefundOutcome;
@@ -19,6 +20,7 @@ use super::caller::{Caller, not_found};
 use super::deposits::Amount;
 use super::extract::{Content, Path, body_of};
 use super::ledger::reason;
+use super::notes::About;
 use super::once::Seed;
 use super::{Fault, Page, money};
 use crate::problem::Problem;
@@ -140,7 +142,7 @@ pub(super) async fn settle(
     reason(&reference).map_err(|problem| problem.about("reference"))?;
     let work = async |seed: Seed| {
         first_time(seed)?;
-        tokio::task::block_in_place(|| settled(&caller, (campaign, refund), &reference))
+        tokio::task::block_in_place(|| settled(&caller, (campaign, refund), &reference, &seed))
     };
     caller.once(&body, |_| {}, work).await
 }
@@ -149,6 +151,7 @@ fn settled(
     caller: &Caller,
     (campaign, refund): (CampaignId, Seq),
     reference: &str,
+    seed: &Seed,
 ) -> Result<(StatusCode, Value), Problem> {
     let shared = &caller.shared;
     let looked = shared.desk.look(campaign, |state| {
@@ -175,12 +178,12 @@ fn settled(
     shown["refund"] = json!(planned.map_or(refund, |(seq, _)| seq));
     match (approval, ready) {
         (Approval::Agreed(people), Some((seq, _))) => {
-            let (approved_by, reference) = (people.to_vec(), reference.to_owned());
-            let outcome = RefundOutcome::SettledOutside { approved_by, reference };
-            let settled = shared
-                .desk
-                .command(campaign, now, |draft| draft.record_refund(seq, outcome.clone()));
-            settled.map_err(Fault::from)?;
+            caller.with_note((campaign, About::Campaign), reference, seed, |reference| {
+                let approved_by = people.to_vec();
+                let outcome = RefundOutcome::SettledOutside { approved_by, reference };
+                let record = |draft: &mut Draft| draft.record_refund(seq, outcome.clone());
+                Ok(shared.desk.command(campaign, now, record).map_err(Fault::from)?)
+            })?;
         }
         (Approval::Waits(until), _) => shared.workers.withhold(campaign, until, now),
         // Cannot be: nobody agrees before it is ready.

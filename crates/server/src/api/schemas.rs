@@ -212,6 +212,7 @@ fn ledger_shapes() -> Vec<Shape> {
                 ("kind", text()),
                 ("body", json!({ "type": "object" })),
                 ("leaf", text()),
+                ("note", maybe(&text())),
             ],
         ),
         (
@@ -369,6 +370,15 @@ fn oversight_shapes() -> Vec<Shape> {
                 ("is_suspended", flag()),
                 ("joined_at", time()),
                 ("changed_at", time()),
+            ],
+        ),
+        (
+            "Erasure",
+            vec![
+                ("creator", id("crt_")),
+                ("state", json!({ "enum": ["waits", "erased"] })),
+                ("asked_at", maybe(&time())),
+                ("erased_at", maybe(&time())),
             ],
         ),
         (

@@ -5,8 +5,8 @@ use sponsorhub_core::actor::Action;
 
 use super::lists::{self, Filter};
 use super::{
-    access, campaigns, deposits, disbursements, doctor, enrollments, keys, ledger, me, oversight,
-    payments, team, webhooks, workers,
+    access, campaigns, deposits, disbursements, doctor, enrollments, erasure, keys, ledger, me,
+    oversight, payments, team, webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -142,6 +142,9 @@ routes! {
         team::users, by lists::OF_USERS;
     put "/users/{user}", Some(Action::Operate), "Suspend a user, or let them in again",
         Some("Suspension") => 200 "User", team::suspend;
+    post "/creators/{creator}/erasure", Some(Action::Operate),
+        "Shut a creator out and erase them: now, or as soon as they are owed nothing",
+        NO_BODY => 200 "Erasure", erasure::ask;
     post "/webhooks", Some(Action::ManageWebhooks), "Have events of one's own sent to an address",
         Some("WantedWebhook") => 201 "NewWebhook", webhooks::create;
     get "/webhooks", Some(Action::ManageWebhooks), "The caller's endpoints", None => 200 "WebhookList",

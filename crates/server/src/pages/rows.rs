@@ -1,7 +1,7 @@
 //! Entries of a ledger, newest first, a page at a time.
 
 use serde_json::Value;
-use sponsorhub_core::ids::{CampaignId, Seq};
+use sponsorhub_core::ids::{CampaignId, NoteId, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_store::store::EntryRow;
 
@@ -66,13 +66,20 @@ pub(super) fn doubts(
     let entry = shared.desk.read(|reader| reader.entry(campaign, placed)).map_err(Fault::from)?;
     let body = body(&entry.unwrap_or_default());
     if let Some(reason) = body["reason"].as_str() {
-        return Ok(reason.to_owned());
+        return note(shared, campaign, reason);
     }
     let taken = if body["taken"].is_object() { &body["taken"] } else { &body };
     let reasons = taken["risk"]["reasons"].as_array().cloned().unwrap_or_default();
     let reasons = reasons.iter().filter_map(Value::as_str).map(reason);
     let reasons: Vec<String> = reasons.collect();
     Ok(if reasons.is_empty() { "no reason is recorded".to_owned() } else { reasons.join("; ") })
+}
+
+/// What an entry says for a reason: a text that stands beside the ledger, where it names one.
+pub(super) fn note(shared: &Shared, campaign: CampaignId, said: &str) -> Result<String, Problem> {
+    let Ok(id) = said.parse::<NoteId>() else { return Ok(said.to_owned()) };
+    let note = shared.desk.registry(|registry| registry.note(campaign, id)).map_err(Fault::from)?;
+    Ok(note.map_or_else(|| "a reason that is erased".to_owned(), |note| note.0))
 }
 
 /// A reason of the risk rules in words; codes of later rules as they are.

@@ -248,11 +248,13 @@ fn note(shared: &Shared, key: &ApiKey, problem: &Problem, campaign: Option<Campa
 }
 
 fn keep(shared: &Shared, key: &ApiKey, problem: &Problem, campaign: Option<CampaignId>) {
+    let code = problem.code.as_str();
     let noted = shared.noted.near_miss(NearMiss {
         brand: key.brand,
         at: shared.clock.now(),
         code: problem.code.clone(),
-        field: problem.field.clone().filter(|field| is_name(field)),
+        // A field that nobody knows may be called like somebody.
+        field: problem.field.clone().filter(|field| is_name(field) && code != "field_unknown"),
         campaign,
         detail: problem.detail.clone(),
     });

@@ -65,9 +65,7 @@ async fn take(
         }
     };
     shared.heard.note(endpoint, true, now);
-    let raw = body.to_vec();
-    let kept =
-        tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, raw, now));
+    let kept = tokio::task::block_in_place(|| inbox::receive(&shared.desk, endpoint, &event, now));
     match kept {
         Ok(_) => {
             shared.bell.notify_one();

@@ -59,6 +59,7 @@ pub(crate) struct Things {
     key: String,
     webhook: String,
     delivery: String,
+    creator: String,
 }
 
 impl Things {
@@ -70,6 +71,7 @@ impl Things {
             .replace("{refund}", self.refund)
             .replace("{webhook}", &self.webhook)
             .replace("{delivery}", &self.delivery)
+            .replace("{creator}", &self.creator)
     }
 }
 
@@ -178,6 +180,7 @@ impl Play {
             key: text(&key["id"]),
             webhook,
             delivery: deliveries["data"][0]["delivery"].to_string(),
+            creator: text(&self.ask(creator, ("get", "/me"), None).await.1["id"]),
         }
     }
 }
@@ -187,7 +190,10 @@ pub(crate) fn shows(name: &str) -> &'static Shows {
 }
 
 pub(crate) async fn start() -> (Play, Vec<Things>) {
-    let world = World::start().await;
+    start_in(World::start().await).await
+}
+
+pub(crate) async fn start_in(world: Arc<World>) -> (Play, Vec<Things>) {
     let mut play = Play { world, keys: Vec::new() };
     let put = ("put", "/me");
     for name in ["owner", "member", "viewer", "suspended", "brand_b", "creator", "creator_b"] {
@@ -215,6 +221,7 @@ pub(crate) async fn start() -> (Play, Vec<Things>) {
         key: "key_00000000000000000000000000".to_owned(),
         webhook: "whk_00000000000000000000000000".to_owned(),
         delivery: "999".to_owned(),
+        creator: "crt_00000000000000000000000000".to_owned(),
     };
     (play, vec![a, b, missing])
 }

@@ -88,7 +88,8 @@ pub(crate) async fn earned(world: &World, creators: &[String]) -> String {
     terms["clearing_days"] = json!(0);
     let campaign = world.paid(BRAND, &terms).await;
     let path = format!("/campaigns/{campaign}");
-    world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
+    let (status, body, _) = world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
+    assert_eq!(status, 200, "{body}");
     for (no, creator) in creators.iter().enumerate() {
         let who = (creator.as_str(), "creator");
         let (_, part, _) = world.post(who, &format!("{path}/enrollments"), &json!({})).await;

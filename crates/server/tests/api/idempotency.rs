@@ -164,6 +164,13 @@ impl Trial {
         self.expect(200, ADMIN, ("PUT", "/users/{user}", &users), &standing).await;
     }
 
+    async fn of_people(&mut self) {
+        let (_, me) = self.world.get(ADA, "/me").await;
+        let path = format!("/creators/{}/erasure", text(&me["id"]));
+        let route = "/creators/{creator}/erasure";
+        self.expect(200, ADMIN, ("POST", route, &path), &json!({})).await;
+    }
+
     async fn of_webhooks(&mut self) {
         let nothing = json!({});
         // Nobody answers there.
@@ -198,6 +205,7 @@ async fn sdp_673_every_route_that_changes_something_honours_its_key() {
     trial.of_operators().await;
     trial.of_accounts().await;
     trial.of_webhooks().await;
+    trial.of_people().await;
     let url = format!("{}/api/openapi.json", world.address);
     let document: Value =
         world.client.get(url).send().await.expect("answers").json().await.expect("JSON");

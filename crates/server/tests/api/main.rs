@@ -7,11 +7,14 @@ mod install;
 mod python;
 
 mod cast;
+mod erasure;
 mod schema;
+mod search;
 mod team;
 mod world;
 
 mod access;
+mod canary;
 mod clerk;
 
 mod deposits;

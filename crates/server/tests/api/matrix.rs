@@ -12,7 +12,7 @@ use crate::cast::{CALLERS, shows, start};
 use crate::world::{World, code};
 
 /// A body that is right for a route.
-fn body(world: &World, name: Option<&str>) -> Option<Value> {
+pub(crate) fn body(world: &World, name: Option<&str>) -> Option<Value> {
     let amount = json!({ "amount": { "amount": 100, "currency": "USD" } });
     let reason = json!({ "reason": "a test" });
     Some(match name?.rsplit('/').next()? {
@@ -35,7 +35,7 @@ fn body(world: &World, name: Option<&str>) -> Option<Value> {
 }
 
 /// All routes as the document tells them: method, path, schema of the body.
-async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
+pub(crate) async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
     let url = format!("{}/api/openapi.json", world.address);
     let document: Value =
         world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
@@ -47,8 +47,8 @@ async fn routes(world: &World) -> Vec<(String, String, Option<String>)> {
             all.push((method.clone(), path, schema.as_str().map(str::to_owned)));
         }
     }
-    // What is removed is asked about before.
-    all.sort_by_key(|(method, ..)| method == "delete");
+    // What is removed is asked about before, and who is shut out asks before.
+    all.sort_by_key(|(method, path, _)| (path.ends_with("/erasure"), method == "delete"));
     all
 }
 

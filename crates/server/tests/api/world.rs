@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -21,12 +21,16 @@ pub(crate) struct World {
     pub(crate) address: String,
     pub(crate) client: Client,
     directory: tempfile::TempDir,
+    /// What the server has logged.
+    log: Log,
     /// Requests of the API a minute.
     rate: u32,
 }
 
 /// More than any test asks.
 const UNLIMITED: u32 = 10_000_000;
+
+type Log = Arc<Mutex<String>>;
 
 impl Drop for World {
     fn drop(&mut self) {
@@ -36,12 +40,12 @@ impl Drop for World {
 }
 
 /// A server on this directory, and where it is.
-fn serve(directory: &Path, base: &str, rate: u32) -> (Child, String) {
+fn serve(directory: &Path, base: &str, (more, rate): (&[&str], u32), log: &Log) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
     command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
     command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0", "--webhook-loopback"]);
     command.args(["--api-requests-per-minute", &rate.to_string()]);
-    command.arg("--data-dir").arg(directory.join("data"));
+    command.args(more).arg("--data-dir").arg(directory.join("data"));
     command.envs([
         ("SPONSORHUB_STRIPE_BASE_URL", base),
         ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_api"),
@@ -52,10 +56,17 @@ fn serve(directory: &Path, base: &str, rate: u32) -> (Child, String) {
     ]);
     let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let log = Arc::clone(log);
+    let keep = move |line: &str| {
+        let mut log = log.lock().expect("no panic");
+        log.push_str(line);
+        log.push('\n');
+    };
     let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        keep(&line);
         line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
     });
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&line)));
     let address = address.expect("it says where");
     (child, address)
 }
@@ -65,7 +76,12 @@ pub(crate) type Answer = (StatusCode, Value, bool);
 
 impl World {
     pub(crate) async fn start() -> Arc<Self> {
-        let world = Self::start_unheard(Options::default()).await;
+        Self::start_with(&[]).await
+    }
+
+    /// With more arguments of `serve`.
+    pub(crate) async fn start_with(more: &[&str]) -> Arc<Self> {
+        let world = Self::begin(Options::default(), more, UNLIMITED).await;
         for (path, connect) in [("", false), ("/connect", true)] {
             let secret = if connect { "whsec_connect" } else { "whsec_account" };
             world.sandbox.sandbox.register_webhook(sponsorhub_sandbox::WebhookEndpoint {
@@ -80,27 +96,37 @@ impl World {
 
     /// The provider tells it nothing.
     pub(crate) async fn start_unheard(options: Options) -> Arc<Self> {
-        Self::start_at_rate(options, UNLIMITED).await
+        Self::begin(options, &[], UNLIMITED).await
     }
 
     /// Everybody may ask so often a minute.
     pub(crate) async fn start_at_rate(options: Options, rate: u32) -> Arc<Self> {
+        Self::begin(options, &[], rate).await
+    }
+
+    async fn begin(options: Options, more: &[&str], rate: u32) -> Arc<Self> {
         let sandbox = Sandbox::start(options).await.expect("a port");
         let directory = tempfile::tempdir().expect("a directory");
-        let (child, address) = serve(directory.path(), &sandbox.base_url, rate);
+        let log = Log::default();
+        let (child, address) = serve(directory.path(), &sandbox.base_url, (more, rate), &log);
         let client = Client::builder().build().expect("a client");
         for user in [ADMIN.0, OTHER_ADMIN.0] {
             keys(directory.path(), &["add-admin", user]);
         }
-        Arc::new(Self { child, sandbox, address, client, directory, rate })
+        Arc::new(Self { child, sandbox, address, client, directory, log, rate })
     }
 
     /// Kills the server, and starts another one where it was.
     pub(crate) fn restart(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
-        (self.child, self.address) =
-            serve(self.directory.path(), &self.sandbox.base_url, self.rate);
+        let (directory, base) = (self.directory.path(), &self.sandbox.base_url);
+        (self.child, self.address) = serve(directory, base, (&[], self.rate), &self.log);
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("no panic").clone()
     }
 
     /// Where its data lie.
@@ -207,6 +233,13 @@ impl World {
         self.sandbox.sandbox.pay(&session, PayBy::Card, Outcome::Succeed).expect("open");
         self.sandbox.sandbox.quiet(std::time::Duration::from_secs(5)).await;
         self.pass(2_000).await;
+        // On a busy machine the news of the payment may still be on its way.
+        for _ in 0..100 {
+            if self.get(who, &format!("/campaigns/{campaign}")).await.1["state"] != "draft" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         campaign
     }
 
@@ -250,6 +283,7 @@ pub(crate) const OTHER_ADMIN: (&str, &str) = ("user_second", "admin");
 pub(crate) fn filled(path: &str) -> String {
     let path = path.replace("{campaign}", "cmp_00000000000000000000000000");
     let path = path.replace("{enrollment}", "enr_00000000000000000000000000");
+    let path = path.replace("{creator}", "crt_00000000000000000000000000");
     path.replace("{key}", "key_00000000000000000000000000")
         .replace("{conversion}", "7")
         .replace("{user}", "user_nobody")

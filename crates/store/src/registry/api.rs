@@ -40,9 +40,9 @@ pub struct UserChange {
 pub struct ApiRequest {
     /// Who asked.
     pub subject: String,
-    /// Under which key.
+    /// Under which key, as a tag by which only who holds the keyring recognises it.
     pub key: String,
-    /// SHA-256 of method, path and body.
+    /// A tag over method, path and body, made in the same way.
     pub fingerprint: [u8; 32],
     /// What ids of things that it makes come from.
     pub seed: [u8; 16],

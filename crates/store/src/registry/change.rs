@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId};
+use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, NoteId};
 
 use super::{
-    ApiChange, ApiKey, Brand, Maker, NearMiss, PersonName, PromoCode, ProviderChange,
-    WebhookChange, Wrapped,
+    ApiChange, ApiKey, Brand, Forgotten, Maker, NearMiss, Note, PersonName, PromoCode,
+    ProviderChange, WebhookChange, Wrapped,
 };
 
 /// Memory that a change takes beside its texts.
@@ -31,6 +31,13 @@ pub enum Change {
         creator: CreatorId,
         /// What the creator is called.
         name: PersonName,
+        /// When, milliseconds.
+        at: i64,
+    },
+    /// A creator is to be erased as soon as nothing is owed. Asked again, the first time counts.
+    AskErasure {
+        /// Who.
+        creator: CreatorId,
         /// When, milliseconds.
         at: i64,
     },
@@ -142,6 +149,17 @@ pub enum Change {
         /// When, milliseconds.
         at: i64,
     },
+    /// Somebody gives a reason. The same note again changes nothing.
+    KeepNote(Note),
+    /// What it was the reason of was refused, so it goes.
+    DropNote {
+        /// In which campaign.
+        campaign: CampaignId,
+        /// Which.
+        id: NoteId,
+    },
+    /// What is older than it has to be goes.
+    Forget(Forgotten),
     /// Reports were refused. The newest [`super::NEAR_MISSES_MAX`] of each brand are kept. Lossy by
     /// design: brands that are unknown are passed over, and whoever finds the queue full drops it.
     NoteNearMisses(Vec<NearMiss>),
@@ -160,9 +178,27 @@ impl Change {
             self,
             Self::NoteKeyUses(_)
                 | Self::NoteNearMisses(_)
+                | Self::AskErasure { .. }
+                | Self::KeepNote(_)
+                | Self::DropNote { .. }
+                | Self::Forget(_)
                 | Self::Provider(_)
                 | Self::Api(_)
                 | Self::Webhook(_)
+        )
+    }
+
+    /// Whether it takes away what nobody may find in the files afterwards, in the log of the database
+    /// either.
+    pub(crate) fn erases(&self) -> bool {
+        matches!(
+            self,
+            Self::EraseCreator { .. }
+                | Self::DestroyCampaignKey { .. }
+                | Self::DropNote { .. }
+                | Self::Forget(_)
+                | Self::Provider(ProviderChange::ForgetEvents { .. })
+                | Self::Webhook(WebhookChange::Remove { .. })
         )
     }
 
@@ -203,7 +239,11 @@ impl Change {
             Self::Provider(change) => change.bytes(),
             Self::Api(change) => change.bytes(),
             Self::Webhook(change) => change.bytes(),
-            Self::EraseCreator { .. }
+            Self::KeepNote(note) => note.text.0.len(),
+            Self::AskErasure { .. }
+            | Self::EraseCreator { .. }
+            | Self::DropNote { .. }
+            | Self::Forget(_)
             | Self::OwnCampaign { .. }
             | Self::MapEnrollment { .. }
             | Self::ExpireApiKey { .. }

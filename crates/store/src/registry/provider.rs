@@ -63,7 +63,7 @@ pub struct KeptEvent {
     pub object: Option<String>,
     /// The payment that the object belongs to or is.
     pub payment: Option<String>,
-    /// The body as it was signed; empty for an event from the list.
+    /// The body as it was signed, of an event that an earlier version kept; empty otherwise.
     pub raw: Vec<u8>,
     /// How often it was tried in vain.
     pub tries: u32,

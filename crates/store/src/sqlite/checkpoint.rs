@@ -7,6 +7,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -17,9 +18,21 @@ pub(super) fn move_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
+/// Moves all of the log and cuts it off, so that nothing is left of what was erased. Whether that could
+/// be done now: it waits for whoever still reads an older state, as long as the connection waits.
+pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let is_busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy)? == 0)
+}
+
+/// Pause before the log is tried to be emptied again.
+const EMPTY_AGAIN: Duration = Duration::from_millis(500);
+
 #[derive(Debug, Default)]
 struct Rung {
-    has_rung: bool,
+    is_to_move: bool,
+    /// Something was erased.
+    is_to_empty: bool,
     is_closed: bool,
 }
 
@@ -37,17 +50,31 @@ impl Bell {
     }
 
     pub(super) fn ring(&self) {
-        self.set(|rung| rung.has_rung = true);
+        self.set(|rung| rung.is_to_move = true);
     }
 
-    /// Waits for the next ring. False when there will be none.
-    fn wait(&self) -> bool {
+    /// Something was erased: the log is to be emptied.
+    pub(super) fn ring_to_empty(&self) {
+        self.set(|rung| rung.is_to_empty = true);
+    }
+
+    /// Waits for the next ring; whether the log is to be emptied. None when there will be no other.
+    fn wait(&self) -> Option<bool> {
         let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        while !rung.has_rung && !rung.is_closed {
+        while !rung.is_to_move && !rung.is_to_empty && !rung.is_closed {
             rung = self.ringing.wait(rung).unwrap_or_else(PoisonError::into_inner);
         }
-        rung.has_rung = false;
-        !rung.is_closed
+        rung.is_to_move = false;
+        let is_to_empty = std::mem::take(&mut rung.is_to_empty);
+        (!rung.is_closed).then_some(is_to_empty)
+    }
+
+    /// Waits a moment, and asks for the same again.
+    fn empty_again(&self) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ringing.wait_timeout_while(rung, EMPTY_AGAIN, |rung| !rung.is_closed);
+        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        rung.is_to_empty = true;
     }
 }
 
@@ -63,9 +90,13 @@ impl Checkpointer {
         let bell = Arc::new(Bell::default());
         let heard = Arc::clone(&bell);
         let work = move || {
-            while heard.wait() {
+            while let Some(is_to_empty) = heard.wait() {
                 // What fails here fails again, and is reported, when the writer does it.
-                drop(move_log(&connection));
+                if !is_to_empty {
+                    drop(move_log(&connection));
+                } else if !empty_log(&connection).unwrap_or(false) {
+                    heard.empty_again();
+                }
             }
         };
         let thread = std::thread::Builder::new().name("ledger-checkpoint".into()).spawn(work);

@@ -31,6 +31,8 @@ mod clicks;
 
 mod dedup;
 
+mod erasure;
+
 mod filter;
 
 mod inbox;

@@ -19,7 +19,7 @@ const LOCK: &str = "sponsorhub.lock";
 const APPLICATION_ID: i64 = 0x5370_4862;
 
 /// By number; a database's `user_version` is how many it has.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_registry.sql"),
     include_str!("../../migrations/sqlite/0003_provider.sql"),
@@ -29,6 +29,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/sqlite/0007_webhooks_out.sql"),
     include_str!("../../migrations/sqlite/0008_forgotten_events.sql"),
     include_str!("../../migrations/sqlite/0009_access_log.sql"),
+    include_str!("../../migrations/sqlite/0010_erasure.sql"),
 ];
 
 const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());
@@ -36,6 +37,9 @@ const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());
 /// How long a statement waits for another connection, milliseconds. Readers never make a writer
 /// wait in this mode, so it is only for the moments in which a log is recovered.
 const BUSY_MS: u64 = 10_000;
+
+/// How long the emptying of the log waits for readers at a time, milliseconds.
+const EMPTYING_MS: u64 = 100;
 
 /// How a store is opened. The defaults were measured; see docs/adr/0009.
 #[derive(Clone, Debug)]
@@ -163,6 +167,7 @@ fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
          PRAGMA foreign_keys = ON;
          PRAGMA recursive_triggers = ON;
          PRAGMA trusted_schema = OFF;
+         PRAGMA secure_delete = FAST;
          PRAGMA cache_size = -{};",
         options.cache_kib
     ))
@@ -215,6 +220,9 @@ pub(super) fn open_checkpointer(directory: &Path) -> Result<Connection, StoreErr
     let opening = |error| of_opening(&path, error);
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(opening)?;
+    // Emptying the log keeps the writer out while it waits for readers.
+    let patience = std::time::Duration::from_millis(EMPTYING_MS);
+    connection.busy_timeout(patience).map_err(opening)?;
     Ok(connection)
 }
 

@@ -48,7 +48,7 @@ pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result
             // With zeros over it: the file is not to have it either.
             connection.pragma_update(None, "secure_delete", true)?;
             let forgotten = run(connection, sql, [before]);
-            connection.pragma_update(None, "secure_delete", false)?;
+            connection.pragma_update(None, "secure_delete", "FAST")?;
             forgotten?;
             Ok(())
         }

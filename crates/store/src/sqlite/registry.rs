@@ -5,7 +5,7 @@ use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentI
 
 use super::open::fault;
 use super::position::CampaignNo;
-use super::{api, near_misses, projections, provider, webhooks};
+use super::{api, erasure, near_misses, projections, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
     ApiKey, Brand, Change, Maker, PersonName, PromoCode, Recorded, Rule, Wrapped,
@@ -29,7 +29,7 @@ impl From<Rule> for Stop {
     }
 }
 
-type Done<T = ()> = Result<T, Stop>;
+pub(super) type Done<T = ()> = Result<T, Stop>;
 
 /// Does a change in the transaction that is open, or undoes what it did of it. The inner error is
 /// the change's own; the outer one is that of the whole transaction, which is lost.
@@ -64,8 +64,16 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
             room.name_click_parameter(*brand, parameter)?;
         }
         Change::AddCreator { creator, name, at } => room.add_creator(*creator, name, *at)?,
+        Change::AskErasure { creator, at } => erasure::ask(connection, *creator, *at)?,
         Change::EraseCreator { creator, at } => {
-            room.overwriting(|room| room.erase_creator(*creator, *at))?;
+            overwriting(connection, || erasure::erase(connection, *creator, *at))?;
+        }
+        Change::KeepNote(note) => erasure::keep_note(connection, note)?,
+        Change::DropNote { campaign, id } => {
+            overwriting(connection, || erasure::drop_note(connection, *campaign, *id))?;
+        }
+        Change::Forget(before) => {
+            overwriting(connection, || erasure::forget(connection, *before))?;
         }
         Change::OwnCampaign { campaign, brand, at } => {
             room.own_campaign(*campaign, *brand, *at)?;
@@ -106,7 +114,7 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
             room.keep_campaign_key(*campaign, wrapped, *key_id, *at)?;
         }
         Change::DestroyCampaignKey { campaign, at } => {
-            room.overwriting(|room| room.destroy_campaign_key(*campaign, *at))?;
+            overwriting(connection, || room.destroy_campaign_key(*campaign, *at))?;
         }
         Change::NoteNearMisses(misses) => near_misses::note(connection, misses)?,
         Change::Provider(change) => provider::record(connection, change)?,
@@ -117,6 +125,15 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
         room.run("UPDATE registry_versions SET version = version + 1", [])?;
     }
     Ok(recorded)
+}
+
+/// Has SQLite write zeros over what `erase` takes away, whole pages too. The file has them once the log
+/// was moved to it, which an erasing change is followed by; backups keep what they have.
+fn overwriting(connection: &Connection, erase: impl FnOnce() -> Done) -> Done {
+    connection.pragma_update(None, "secure_delete", true)?;
+    let erased = erase();
+    connection.pragma_update(None, "secure_delete", "FAST")?;
+    erased
 }
 
 /// The tables, inside a transaction that nobody else can write in: what is looked up here is still
@@ -151,16 +168,6 @@ impl Room<'_> {
     fn enrollment(&self, no: CampaignNo, id: EnrollmentId) -> Done {
         let sql = "SELECT 1 FROM enrollments WHERE campaign_no = ?1 AND id = ?2";
         self.must(Rule::EnrollmentKnown, sql, params![no.0, id.0])
-    }
-
-    /// Has SQLite write zeros over what `erase` takes away. The file has them once the log was
-    /// moved to it; backups keep what they have.
-    fn overwriting(&self, erase: impl FnOnce(&Self) -> Done) -> Done {
-        let overwrite = |on: bool| self.0.pragma_update(None, "secure_delete", on);
-        overwrite(true)?;
-        let erased = erase(self);
-        overwrite(false)?;
-        erased
     }
 
     /// Sets a time that is set once. `found` reads it, `set` writes it as its last parameter.
@@ -212,23 +219,6 @@ impl Room<'_> {
     fn creator(&self, creator: CreatorId) -> Done {
         let known = "SELECT 1 FROM creators WHERE id = ?1 AND erased_at_ms IS NULL";
         self.must(Rule::CreatorKnown, known, [creator.0])
-    }
-
-    fn erase_creator(&self, creator: CreatorId, at: i64) -> Done {
-        self.creator(creator)?;
-        self.run(
-            "UPDATE creators SET name = NULL, erased_at_ms = ?2 WHERE id = ?1",
-            params![creator.0, at],
-        )?;
-        self.run(
-            "UPDATE enrollment_creators SET creator_id = NULL, erased_at_ms = ?2
-             WHERE creator_id = ?1",
-            params![creator.0, at],
-        )?;
-        // Where they are reached is theirs, too.
-        let role = "DELETE FROM webhook_endpoints WHERE role = 'creator' AND party = ?1";
-        self.run(role, [creator.0])?;
-        Ok(())
     }
 
     fn own_campaign(&self, campaign: CampaignId, brand: BrandId, at: i64) -> Done {

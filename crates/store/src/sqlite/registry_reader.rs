@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, WebhookId};
+use sponsorhub_core::ids::{
+    ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, NoteId, WebhookId,
+};
 
 use super::open::{self, fault};
 use super::position::unsigned;
 use super::reader::limited;
-use super::{api, provider, webhooks};
+use super::{api, erasure, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
     Access, ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, EnrollmentCreator, Exchange,
-    KeptEvent, Link, Maker, NearMiss, NearMissCount, Party, PersonName, PromoCode, Recipient,
-    RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
+    Forgotten, KeptEvent, Link, Maker, NearMiss, NearMissCount, NoteText, Party, PersonName,
+    PromoCode, Recipient, RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -244,6 +246,18 @@ impl RegistryReader for SqliteRegistryReader {
         provider::cursor(&self.0).map_err(fault)
     }
 
+    fn remembers(&mut self, before: Forgotten) -> Result<bool, StoreError> {
+        erasure::remembers(&self.0, before).map_err(fault)
+    }
+
+    fn creators_to_erase(&mut self) -> Result<Vec<CreatorId>, StoreError> {
+        erasure::to_erase(&self.0).map_err(fault)
+    }
+
+    fn note(&mut self, campaign: CampaignId, id: NoteId) -> Result<Option<NoteText>, StoreError> {
+        erasure::note(&self.0, campaign, id).map_err(fault)
+    }
+
     fn brand(&mut self, brand: BrandId) -> Result<Option<Brand>, StoreError> {
         let sql = "SELECT name, created_at_ms, click_parameter FROM brands WHERE id = ?1";
         self.find(sql, [brand.0], |row| {
@@ -253,11 +267,12 @@ impl RegistryReader for SqliteRegistryReader {
     }
 
     fn creator(&mut self, creator: CreatorId) -> Result<Option<Creator>, StoreError> {
-        let sql = "SELECT name, created_at_ms, erased_at_ms FROM creators WHERE id = ?1";
+        let sql = "SELECT name, created_at_ms, erasure_asked_at_ms, erased_at_ms FROM creators
+                   WHERE id = ?1";
         self.find(sql, [creator.0], |row| {
             let name = row.get::<_, Option<_>>(0)?.map(PersonName);
-            let (created_at, erased_at) = (row.get(1)?, row.get(2)?);
-            Ok(Creator { id: creator, name, created_at, erased_at })
+            let (created_at, erasure_asked_at, erased_at) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Creator { id: creator, name, created_at, erasure_asked_at, erased_at })
         })
     }
 

@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use sponsorhub_core::ids::CampaignId;
 
 use super::batch::Lot;
-use super::checkpoint::{Bell, move_log};
+use super::checkpoint::{Bell, empty_log, move_log};
 use super::inbox::{Inbox, Job, tell};
 use super::judge::{Blamed, Judge, Pending, Written};
 use super::lock::Lock;
@@ -77,6 +77,8 @@ pub struct Sequencer {
     /// Who moves the log, if it is not done here, and the log's pages when that was last asked.
     bell: Option<Arc<Bell>>,
     rung_at: u32,
+    /// Whether something was erased that the log still has.
+    has_erased: bool,
     /// Held until the sequencer goes.
     _lock: Lock,
 }
@@ -97,6 +99,7 @@ impl Sequencer {
             options,
             bell: None,
             rung_at: 0,
+            has_erased: false,
             _lock: opened.lock,
         })
     }
@@ -239,6 +242,8 @@ impl Sequencer {
         }
         self.connection.execute_batch("COMMIT").map_err(fault)?;
         self.judge.committed();
+        self.has_erased |=
+            jobs.iter().any(|job| matches!(job, Job::Record(change, _) if change.erases()));
         Ok((pending, written))
     }
 
@@ -294,6 +299,15 @@ impl Sequencer {
 
     /// Moves the log to the database once it is long. After the answers: nobody waits for it.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        if self.has_erased {
+            match &self.bell {
+                Some(bell) => {
+                    bell.ring_to_empty();
+                    self.has_erased = false;
+                }
+                None => self.has_erased = !empty_log(&self.connection)?,
+            }
+        }
         let (pages, most) = (open::log_pages(), self.options.checkpoint_pages);
         if let Some(bell) = &self.bell {
             if pages < self.rung_at {

@@ -47,8 +47,12 @@ pub(super) fn record(connection: &Connection, change: &WebhookChange) -> Result<
             Ok(())
         }
         WebhookChange::Remove { id } => {
+            // An address may name who is reached there.
+            connection.pragma_update(None, "secure_delete", true)?;
             let sql = "DELETE FROM webhook_endpoints WHERE id = ?1";
-            must(run(connection, sql, [id.0])? == 1, Rule::WebhookKnown)
+            let removed = run(connection, sql, [id.0]);
+            connection.pragma_update(None, "secure_delete", "FAST")?;
+            must(removed? == 1, Rule::WebhookKnown)
         }
         WebhookChange::Plan { id, campaign, upto, events, at } => {
             plan(connection, (*id, *campaign, *upto), events, *at)

@@ -53,7 +53,7 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             let change = UserChange { subject, role, suspended_at, at, keeps_an_owner };
             Change::Api(ApiChange::ChangeUser(change))
         }
-        10 => {
+        10 | 23 | 24 => {
             let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
             Change::Api(ApiChange::BeginRequest(ApiRequest {
                 subject: dice.word(),
@@ -141,6 +141,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// A creator is erased.
+    pub(crate) fn forget(&mut self, creator: CreatorId) {
+        self.recipients.retain(|known| known.creator != creator);
+    }
+
     pub(crate) fn provider(
         &mut self,
         change: &ProviderChange,

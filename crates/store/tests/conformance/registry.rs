@@ -145,6 +145,7 @@ impl Dice {
                 let creator = creator_id(self.1 + self.below(3));
                 Change::AddCreator { creator, name: PersonName(self.word()), at }
             }
+            4 if self.below(4) == 0 => Change::AskErasure { creator: self.creator(), at },
             3 if self.below(4) == 0 => Change::EraseCreator { creator: self.creator(), at },
             3 | 4 => Change::OwnCampaign { campaign: self.campaign(), brand: self.brand(), at },
             5 => {
@@ -183,7 +184,7 @@ impl Dice {
 
 pub(crate) fn random_changes_agree_with_the_model_step_by_step<B: Backend>(backend: &B) {
     let (mut refused, mut outside) = (BTreeSet::new(), outside::Model::default());
-    for case in 0..cases().max(12) {
+    for case in 0..cases().max(16) {
         let seed = seed().wrapping_mul(1_000_003) + case;
         eprintln!("SPONSORHUB_SEED of this history: {seed}");
         let dice = Dice(StdRng::seed_from_u64(seed), case * 10);

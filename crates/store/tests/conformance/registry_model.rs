@@ -121,8 +121,15 @@ impl Model {
             Change::AddCreator { creator, name, at } => {
                 check(!self.creators.contains_key(creator), Rule::CreatorUnique)?;
                 let (name, created_at) = (Some(name.clone()), *at);
-                let added = Creator { id: *creator, name, created_at, erased_at: None };
+                let (erasure_asked_at, erased_at) = (None, None);
+                let id = *creator;
+                let added = Creator { id, name, created_at, erasure_asked_at, erased_at };
                 self.creators.insert(*creator, added);
+            }
+            Change::AskErasure { creator, at } => {
+                check(is_person(&self.creators, *creator), Rule::CreatorKnown)?;
+                let person = self.creators.get_mut(creator).ok_or(Rule::CreatorKnown)?;
+                person.erasure_asked_at = person.erasure_asked_at.or(Some(*at));
             }
             Change::EraseCreator { creator, at } => self.erase(*creator, *at)?,
             Change::OwnCampaign { campaign, brand, .. } => {
@@ -188,6 +195,17 @@ impl Model {
         check(is_person(&self.creators, creator), Rule::CreatorKnown)?;
         let person = self.creators.get_mut(&creator).ok_or(Rule::CreatorKnown)?;
         (person.name, person.erased_at) = (None, Some(at));
+        let theirs = self.mapped.iter().filter(|(_, mapped)| mapped.creator == Some(creator));
+        let theirs: BTreeSet<_> = theirs.map(|(place, _)| *place).collect();
+        self.codes.retain(|_, code| !theirs.contains(&(code.campaign, code.enrollment)));
+        for (campaign, links) in &mut self.links {
+            for link in links.iter_mut().filter(|l| theirs.contains(&(*campaign, l.enrollment))) {
+                let named = (*campaign, link.number);
+                self.slugs.retain(|_, place| *place != named);
+                link.maker = None;
+            }
+        }
+        self.outside.forget(creator);
         for mapped in self.mapped.values_mut().filter(|mapped| mapped.creator == Some(creator)) {
             mapped.creator = None;
         }
@@ -272,6 +290,18 @@ impl Model {
             let found = reader.api_key(key.secret_hash).expect("reads");
             assert_eq!(found.as_ref(), Some(key));
         }
+        let mut waiting: Vec<_> = self
+            .creators
+            .values()
+            .filter(|one| one.erased_at.is_none())
+            .filter_map(|one| one.erasure_asked_at.map(|at| (at, one.id)))
+            .collect();
+        waiting.sort_unstable();
+        let waiting: Vec<_> = waiting.into_iter().map(|(_, id)| id).collect();
+        // Those of other histories wait as well.
+        let mut found = reader.creators_to_erase().expect("reads");
+        found.retain(|id| self.creators.contains_key(id));
+        assert_eq!(found, waiting);
         for (slug, place) in &self.slugs {
             assert_eq!(reader.slug(slug).expect("reads"), Some(*place));
         }

@@ -3,10 +3,10 @@
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId};
+use sponsorhub_core::ids::{ApiKeyId, BrandId, CampaignId, CreatorId, NoteId};
 use sponsorhub_store::registry::{
-    ApiKey, Brand, Endpoint, KeptEvent, NearMiss, PersonName, PromoCode, ProviderChange,
-    SecretHash, Wrapped,
+    Access, ApiChange, ApiKey, Brand, Endpoint, Forgotten, KeptEvent, NearMiss, Note, NoteText,
+    PersonName, PromoCode, ProviderChange, SecretHash, Wrapped,
 };
 use sponsorhub_store::sqlite::Sequencer;
 use sponsorhub_store::{
@@ -270,6 +270,92 @@ fn what_is_erased_is_not_in_the_file_either() {
     drop(reader);
     drop(store);
     assert_eq!(found(), [false, false]);
+}
+
+/// Bytes of the database and of its log, while the store is open.
+fn written(directory: &TempDir) -> Vec<u8> {
+    let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap_or_default();
+    [read("sponsorhub.db"), read("sponsorhub.db-wal")].concat()
+}
+
+fn has(content: &[u8], text: &str) -> bool {
+    content.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn what_is_erased_leaves_the_log_while_the_store_is_open() {
+    let (directory, store) = filled();
+    let campaign = campaign_id(1);
+    let id = NoteId([7; 16]);
+    let text = NoteText("Anna sent it from her own shop".to_owned());
+    let enrollment = Some(enrollment_id(0));
+    record(&store, Change::KeepNote(Note { id, campaign, enrollment, text, created_at: T }));
+    let names = ["Anna of a name", "a campaign key in", "her own shop", "ANNA-00000", "anna"];
+    for name in names {
+        assert!(has(&written(&directory), name), "{name}");
+    }
+    record(&store, Change::AskErasure { creator: CREATOR, at: T });
+    let mut reader = store.registry().expect("a reader");
+    assert_eq!(reader.creators_to_erase().expect("reads"), [CREATOR]);
+    record(&store, Change::EraseCreator { creator: CREATOR, at: T });
+    record(&store, Change::DestroyCampaignKey { campaign, at: T });
+    assert!(reader.creators_to_erase().expect("reads").is_empty());
+    assert_eq!(reader.note(campaign, id).expect("reads"), None);
+    // A thread of the store empties the log, at once where nobody reads.
+    let log = directory.path().join("sponsorhub.db-wal");
+    let is_empty = || std::fs::metadata(&log).is_ok_and(|log| log.len() == 0);
+    for _ in 0..500 {
+        if is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(is_empty(), "the log is cut off");
+    for name in names {
+        assert!(!has(&written(&directory), name), "{name}");
+    }
+    let outcomes = store.take_in_and_wait(vec![sale(campaign, 0, 1, 100)]);
+    assert!(outcomes.expect("room").is_ok(), "the ledger goes on");
+}
+
+#[test]
+fn rows_leave_when_their_time_is_over_and_only_from_the_old_end() {
+    let (directory, store) = filled();
+    let access = |at: i64| Access {
+        at,
+        subject: "user_anna".to_owned(),
+        role: "creator".to_owned(),
+        session: None,
+        method: "POST".to_owned(),
+        path: "/campaigns".to_owned(),
+        status: 200,
+        network: [1; 8],
+    };
+    let times = [T, T + 1, T + 9, T + 2, T + 10];
+    for at in times {
+        record(&store, Change::Api(ApiChange::NoteAccess(access(at))));
+    }
+    let mut reader = store.registry().expect("a reader");
+    let before = |accesses| Forgotten { accesses, deliveries: 0 };
+    assert!(!reader.remembers(before(T)).expect("reads"));
+    assert!(reader.remembers(before(T + 5)).expect("reads"));
+    record(&store, Change::Forget(before(T + 5)));
+    let kept: Vec<_> = reader
+        .accesses(None, 9)
+        .expect("reads")
+        .into_iter()
+        .map(|(no, one)| (no, one.at))
+        .collect();
+    // One that was written late waits for those before it.
+    assert_eq!(kept, [(5, T + 10), (4, T + 2), (3, T + 9)]);
+    assert!(!reader.remembers(before(T + 9)).expect("reads"));
+    drop(reader);
+    drop(store);
+    let raw = raw(&directory);
+    for attack in ["DELETE FROM access_log WHERE no = 4", "DELETE FROM access_log WHERE no > 3"] {
+        assert!(refused(&raw, attack).contains("access_log_never_changes"), "{attack}");
+    }
+    raw.execute_batch("DELETE FROM access_log WHERE no = 3").expect("the oldest may leave");
 }
 
 /// Bodies of the provider's events may say who a buyer is.

@@ -12,7 +12,7 @@ use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::store::EntryRow;
 
-use super::super::rows::{Asked, Rows, body, newest};
+use super::super::rows::{Asked, Rows, body, newest, note};
 use super::super::shell::Shell;
 use super::super::show::{self, Chip, Moment, Money, chip};
 use super::super::visitor::Visitor;
@@ -226,7 +226,11 @@ pub(in super::super) async fn ledger(
                 fields: fields(&body(row.bytes)),
             })
         });
-        let Rows { rows, older } = read?;
+        let Rows { mut rows, older } = read?;
+        let said = rows.iter_mut().flat_map(|row| &mut row.fields);
+        for (_, text) in said.filter(|(name, _)| name == "reason" || name == "reference") {
+            *text = note(shared, campaign, text)?;
+        }
         let mut query = String::new();
         for (name, value) in [("enrollment", &asked.enrollment), ("kind", &asked.kind)] {
             if let Some(value) = value {

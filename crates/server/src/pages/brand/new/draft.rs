@@ -5,13 +5,11 @@ use sponsorhub_app::fees::Fees;
 use sponsorhub_app::orders::day_of_date;
 use sponsorhub_app::reading;
 use sponsorhub_core::campaign::terms::Terms;
-use sponsorhub_core::money::Currency;
 use sponsorhub_core::time::{DAY_MS, day_of};
 
 use super::super::super::form::Form;
 use super::meaning;
 use crate::problem::Problem;
-use crate::words;
 
 /// A field of the form.
 #[derive(Clone, Debug)]
@@ -330,7 +328,10 @@ fn field_of(field: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sponsorhub_core::money::{Currency, Minor};
+
     use super::*;
+    use crate::words;
 
     const NOW: i64 = 20_000 * DAY_MS;
 
@@ -391,6 +392,6 @@ mod tests {
     fn every_currency_can_be_chosen() {
         let offered: Vec<_> = CURRENCIES.choices().iter().map(|(code, _)| *code).collect();
         assert_eq!(offered, Currency::ALL.map(Currency::code));
-        assert!(words::money(sponsorhub_core::money::Minor(1), Currency::Eur).ends_with("EUR"));
+        assert!(words::money(Minor(1), Currency::Eur).ends_with("EUR"));
     }
 }

@@ -27,7 +27,6 @@ pub(crate) enum Front {
 }
 
 /// Somebody whom the page of a sandbox offers to be.
-#[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "only the demo has people"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
     /// By which the sandbox knows them.

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 /// Where the clients' lists and the scripts lie.
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/judges");
+pub(crate) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/judges");
 
 pub(crate) fn run(command: &mut Command) -> Result<Output, String> {
     let output = command.output().map_err(|error| error.to_string())?;
@@ -17,17 +17,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, String> {
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Installs by `act` into a folder, unless what is there was made from the same list; copies the files.
-pub(crate) fn prepare(
-    name: &str,
-    list: &str,
-    files: &[&str],
-    act: impl FnOnce(&Path) -> Result<(), String>,
-) -> Result<PathBuf, String> {
-    prepare_from(Path::new(SOURCES), name, (list, files), act)
-}
-
-/// The same with the files from elsewhere.
-fn prepare_from(
+pub(crate) fn prepare_from(
     from: &Path,
     name: &str,
     (list, files): (&str, &[&str]),

@@ -1,6 +1,6 @@
 //! Installs judges that are written in Python. Included, beside `install.rs`, by the tests that have one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install;
@@ -9,7 +9,7 @@ use crate::install;
 /// none.
 pub(crate) fn prepared(name: &str, list: &str, scripts: &[&str]) -> Result<PathBuf, String> {
     let files = [&[list], scripts].concat();
-    install::prepare(name, list, &files, |to| {
+    install::prepare_from(Path::new(install::SOURCES), name, (list, &files), |to| {
         install::run(
             Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(to),
         )

@@ -93,8 +93,12 @@ pub(crate) async fn earned(world: &World, creators: &[String]) -> String {
     for (no, creator) in creators.iter().enumerate() {
         let who = (creator.as_str(), "creator");
         let (_, part, _) = world.post(who, &format!("{path}/enrollments"), &json!({})).await;
-        let codes = format!("{path}/enrollments/{}/codes", text(&part["id"]));
-        let (_, code, _) = world.post(who, &codes, &json!({ "readable": "SALE" })).await;
+        let part = text(&part["id"]);
+        let codes = format!("{path}/enrollments/{part}/codes");
+        // A readable part of one's own: among thousands of codes of one word two come to look alike.
+        let readable = json!({ "readable": format!("S{}", &part[part.len() - 8..]) });
+        let (status, code, _) = world.post(who, &codes, &readable).await;
+        assert_eq!(status, 201, "{code}");
         let order = json!({
             "external_id": format!("{campaign}-{no}"), "amount": 5_000, "currency": "USD",
             "code": text(&code["code"]),

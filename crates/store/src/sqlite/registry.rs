@@ -72,9 +72,7 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
         Change::DropNote { campaign, id } => {
             overwriting(connection, || erasure::drop_note(connection, *campaign, *id))?;
         }
-        Change::Forget(before) => {
-            overwriting(connection, || erasure::forget(connection, *before))?;
-        }
+        Change::Forget(before) => overwriting(connection, || erasure::forget(connection, *before))?,
         Change::OwnCampaign { campaign, brand, at } => {
             room.own_campaign(*campaign, *brand, *at)?;
         }

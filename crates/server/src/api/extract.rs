@@ -76,6 +76,11 @@ pub(super) struct Nothing {}
 /// Reads a body; an empty one is an empty object.
 pub(super) fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // A list would be taken for the fields in their order, without a name for any.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        let detail = "send one JSON object".to_owned();
+        return Err(problem("body_invalid", Wrong { field: "body".to_owned(), detail }));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = read(&mut json).map_err(|wrong| problem("body_invalid", wrong))?;
     json.end().map_err(|error| {
@@ -97,5 +102,7 @@ mod tests {
         assert_eq!(body_of::<serde_json::Value>(b"").expect("empty"), serde_json::json!({}));
         let rest = body_of::<serde_json::Value>(b"{} {}").expect_err("two of them");
         assert_eq!(rest.field.as_deref(), Some("body"));
+        let list = body_of::<serde_json::Value>(b" [\"ada\"]").expect_err("no object");
+        assert_eq!(list.code, "body_invalid");
     }
 }

@@ -227,6 +227,7 @@ async fn reports(play: &Play, sender: &mut Sender<'_>) {
     }
     assert!(sender.done > before + 2, "orders are taken in");
     doubt(play, sender.things).await;
+    show(world, sender.things).await;
     sender.send("key_report", ("post", "/v/batch"), Some(lines.join("\n"))).await;
     for value in HIDDEN {
         for who in ["anonymous", "key_report"] {
@@ -240,6 +241,22 @@ async fn reports(play: &Play, sender: &mut Sender<'_>) {
             sender.send("anonymous", ("get", &there), None).await;
         }
     }
+}
+
+/// What people show of themselves, where it is taken.
+async fn show(world: &World, things: &Things) {
+    let [email, name, word] = DISPLAYED;
+    for who in [("user_nora", "creator"), ("user_norb", "brand")] {
+        let body = json!({ "name": name });
+        let joined = world.ask(who, (Method::PUT, "/me"), Some(&body), Some("join")).await;
+        assert_eq!(joined.0, StatusCode::OK, "{}", joined.1);
+    }
+    let links = things.fill("/campaigns/{campaign}/enrollments/{enrollment}/links");
+    let destination = format!("https://shop.example/?who={email}");
+    let link = json!({ "destination": destination, "slug": word });
+    let made = (Method::POST, links.as_str());
+    let made = world.ask(("user_cat", "creator"), made, Some(&link), Some("link")).await;
+    assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
 }
 
 /// A reason that is kept, since what it is about is there.

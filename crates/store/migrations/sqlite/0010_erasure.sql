@@ -69,8 +69,10 @@ WHEN new.campaign_no IS NOT old.campaign_no OR new.number IS NOT old.number
     OR (old.revoked_at_ms IS NOT NULL AND new.revoked_at_ms IS NOT old.revoked_at_ms)
 BEGIN SELECT raise(ABORT, 'links_are_revoked_only'); END;
 
--- The access log leaves from its old end only, so that nobody takes a row out of its midst.
+-- The access log leaves from its old end only, so that nobody takes a row out of its midst; and the newest
+-- row stays, so that nobody empties it and no number comes again.
 DROP TRIGGER access_log_stays;
 CREATE TRIGGER access_log_stays BEFORE DELETE ON access_log
 WHEN EXISTS (SELECT 1 FROM access_log WHERE no < old.no)
+    OR NOT EXISTS (SELECT 1 FROM access_log WHERE no > old.no)
 BEGIN SELECT raise(ABORT, 'access_log_never_changes'); END;

@@ -103,9 +103,10 @@ pub(super) fn note(
     connection.prepare_cached(sql)?.query_row(params![campaign.0, id.0], read).optional()
 }
 
-/// The access log leaves from its old end, up to the first row that is to stay.
+/// The access log leaves from its old end, up to the first row that is to stay; the newest always does.
 const ACCESSES: &str = "DELETE FROM access_log WHERE no < ifnull(
-    (SELECT no FROM access_log WHERE at_ms >= ?1 ORDER BY no LIMIT 1), 9223372036854775807)";
+    (SELECT no FROM access_log WHERE at_ms >= ?1 ORDER BY no LIMIT 1),
+    (SELECT max(no) FROM access_log))";
 
 /// The newest of an endpoint stays, so that no number comes again.
 const DELIVERIES: &str = "DELETE FROM webhook_deliveries AS d
@@ -119,7 +120,8 @@ pub(super) fn forget(connection: &Connection, before: Forgotten) -> Done {
 }
 
 pub(super) fn remembers(connection: &Connection, before: Forgotten) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM (SELECT at_ms FROM access_log ORDER BY no LIMIT 1) WHERE at_ms < ?1";
+    let sql = "SELECT 1 FROM (SELECT at_ms, no FROM access_log ORDER BY no LIMIT 1)
+               WHERE at_ms < ?1 AND no < (SELECT max(no) FROM access_log)";
     if connection.prepare_cached(sql)?.exists([before.accesses])? {
         return Ok(true);
     }

@@ -184,7 +184,7 @@ impl Dice {
 
 pub(crate) fn random_changes_agree_with_the_model_step_by_step<B: Backend>(backend: &B) {
     let (mut refused, mut outside) = (BTreeSet::new(), outside::Model::default());
-    for case in 0..cases().max(16) {
+    for case in 0..cases().max(24) {
         let seed = seed().wrapping_mul(1_000_003) + case;
         eprintln!("SPONSORHUB_SEED of this history: {seed}");
         let dice = Dice(StdRng::seed_from_u64(seed), case * 10);

@@ -124,7 +124,7 @@ fn raw_sql_cannot_change_what_the_registry_promised() {
         ("brands_stay", "REPLACE INTO brands SELECT id, 'x', 0, 'x' FROM brands"),
         ("creators_stay", "UPDATE creators SET created_at_ms = 0"),
         ("creators_stay", "DELETE FROM creators"),
-        ("creators_stay", "REPLACE INTO creators SELECT id, 'x', 0, NULL FROM creators"),
+        ("creators_stay", "REPLACE INTO creators SELECT id, 'x', 0, NULL, NULL FROM creators"),
         ("campaign_owners_never_change", "UPDATE campaign_owners SET brand_id = zeroblob(16)"),
         ("campaign_owners_never_change", "DELETE FROM campaign_owners"),
         ("campaign_owners_never_change", "REPLACE INTO campaign_owners VALUES (1, x'00', 0)"),
@@ -352,7 +352,11 @@ fn rows_leave_when_their_time_is_over_and_only_from_the_old_end() {
     drop(reader);
     drop(store);
     let raw = raw(&directory);
-    for attack in ["DELETE FROM access_log WHERE no = 4", "DELETE FROM access_log WHERE no > 3"] {
+    for attack in [
+        "DELETE FROM access_log WHERE no = 4",
+        "DELETE FROM access_log WHERE no > 3",
+        "DELETE FROM access_log",
+    ] {
         assert!(refused(&raw, attack).contains("access_log_never_changes"), "{attack}");
     }
     raw.execute_batch("DELETE FROM access_log WHERE no = 3").expect("the oldest may leave");

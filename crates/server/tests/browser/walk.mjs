@@ -68,7 +68,7 @@ async function walk(browser, who, from) {
     if (seen.has(shape(path))) continue;
     seen.add(shape(path));
     await look(page, path, bytes);
-    const links = await page.evaluate(() => [...document.querySelectorAll("a[href]")]
+    const links = await page.evaluate(() => [...document.querySelectorAll("a[href]:not([download])")]
       .map((link) => new URL(link.getAttribute("href"), location.href))
       .filter((to) => to.origin === location.origin && !to.pathname.startsWith("/api/"))
       .map((to) => to.pathname + to.search));

@@ -60,8 +60,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) async fn seen(request: RequestBuilder) -> Seen {
-        let response = request.send().await.expect("answers");
+        let mut response = request.send().await.expect("answers");
         let (status, headers) = (response.status(), response.headers().clone());
+        let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            // It goes on: what it begins with is enough.
+            let first = response.chunk().await.expect("a chunk").unwrap_or_default();
+            let text = String::from_utf8_lossy(&first).into_owned();
+            return Seen { status, headers, text };
+        }
         Seen { status, headers, text: response.text().await.expect("text") }
     }
 

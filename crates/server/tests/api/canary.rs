@@ -244,15 +244,15 @@ async fn reports(play: &Play, sender: &mut Sender<'_>) {
 
 /// What people show of themselves, where it is taken.
 async fn show(world: &World, things: &Things) {
-    let [email, name, word] = DISPLAYED;
+    let [email, called, slug] = DISPLAYED;
     for who in [("user_nora", "creator"), ("user_norb", "brand")] {
-        let body = json!({ "name": name });
+        let body = json!({ "name": called });
         let joined = world.ask(who, (Method::PUT, "/me"), Some(&body), Some("join")).await;
         assert_eq!(joined.0, StatusCode::OK, "{}", joined.1);
     }
     let links = things.fill("/campaigns/{campaign}/enrollments/{enrollment}/links");
     let destination = format!("https://shop.example/?who={email}");
-    let link = json!({ "destination": destination, "slug": word });
+    let link = json!({ "destination": destination, "slug": slug });
     let made = (Method::POST, links.as_str());
     let made = world.ask(("user_cat", "creator"), made, Some(&link), Some("link")).await;
     assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
@@ -266,8 +266,8 @@ async fn doubt(play: &Play, things: &Things) {
     let list = world.client.get(format!("{}{here}/conversions", world.address));
     let list = list.bearer_auth(bearer()).send().await.expect("answers");
     let list: Value = list.json().await.expect("JSON");
-    let taken = list["data"].as_array().expect("a list").iter();
-    let newest = taken.filter(|one| one["result"] == "accepted").next_back().expect("one");
+    let mut taken = list["data"].as_array().expect("a list").iter();
+    let newest = taken.rfind(|one| one["result"] == "accepted").expect("one");
     let doubt = json!({ "conversion": newest["seq"], "reason": DISPLAYED[0] });
     let hold = world.client.post(format!("{}{here}/holds", world.address)).json(&doubt);
     let hold = hold.bearer_auth(bearer()).send().await.expect("answers");

@@ -131,10 +131,8 @@ impl Wanted {
             let mut rows = rows.query([]).expect("rows");
             while let Some(row) = rows.next().expect("a row") {
                 for (no, column) in columns.iter().enumerate() {
-                    let bytes = match row.get_ref(no).expect("a value") {
-                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
-                        _ => continue,
-                    };
+                    let value = row.get_ref(no).expect("a value");
+                    let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = value else { continue };
                     let here = self.found_in(bytes);
                     if !here.is_empty() {
                         found.entry(format!("{table}.{column}")).or_default().extend(here);

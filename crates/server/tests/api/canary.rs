@@ -245,15 +245,15 @@ async fn reports(play: &Play, sender: &mut Sender<'_>) {
 
 /// What people show of themselves, where it is taken.
 async fn show(world: &World, things: &Things) {
-    let [email, name, word] = DISPLAYED;
+    let [email, called, slug] = DISPLAYED;
     for who in [("user_nora", "creator"), ("user_norb", "brand")] {
-        let body = json!({ "name": name });
+        let body = json!({ "name": called });
         let joined = world.ask(who, (Method::PUT, "/me"), Some(&body), Some("join")).await;
         assert_eq!(joined.0, StatusCode::OK, "{}", joined.1);
     }
     let links = things.fill("/campaigns/{campaign}/enrollments/{enrollment}/links");
     let destination = format!("https://shop.example/?who={email}");
-    let link = json!({ "destination": destination, "slug": word });
+    let link = json!({ "destination": destination, "slug": slug });
     let made = (Method::POST, links.as_str());
     let made = world.ask(("user_cat", "creator"), made, Some(&link), Some("link")).await;
     assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);

@@ -24,7 +24,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use run::workspace_root;
+use run::{Cargo, workspace_root};
+
+/// What takes the pictures of the pages.
+const PICTURES: &str = "test -p sponsorhub --test browser pictures_of -- --ignored";
 
 /// Development commands of SponsorHub.
 #[derive(Debug, Parser)]
@@ -58,6 +61,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Writes examples/sample-orders.csv, or a larger file of its shape.
     SampleOrders(sample_orders::SampleArgs),
+    /// Makes docs/screenshots anew: the demo's pages, light and dark, on a desk and on a phone.
+    Screenshots,
     /// Plants bugs of public projects one by one, and sees that the named test finds each.
     PlantedBugs,
     /// Runs the long versions of the proofs and writes docs/proof.md.
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Task::Reference(args) => reference::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
         Task::SampleOrders(args) => sample_orders::run(&root, &args),
+        Task::Screenshots => Cargo::new(PICTURES).run(&root),
         Task::PlantedBugs => planted::run(&root),
         Task::Prove(args) => prove::run(&root, &args),
     };

@@ -5,7 +5,7 @@
 //! provider signs people in. `table` says who may open which page, by the same list of users and the same
 //! table of actions as the API; what is foreign is answered like what is missing. A form is the API's
 //! request in another spelling: it is sent on to the API's router, so rules, idempotency keys and access
-//! log are the same (`act`). What goes wrong is a [`Problem`](crate::problem::Problem) here too, and
+//! log are the same (`act`). What goes wrong is a [`Problem`] here too, and
 //! `dress` makes a page of it where a browser asked.
 
 mod act;

@@ -45,7 +45,7 @@ struct Funds {
 
 /// Whether strangers may look at a campaign: not before its funds are there, and not where it came to
 /// nothing.
-const fn is_public(state: State) -> bool {
+pub(super) const fn is_public(state: State) -> bool {
     match state {
         State::Funded | State::Live | State::Paused | State::Completed | State::PaidOut => true,
         State::Draft | State::Cancelled => false,

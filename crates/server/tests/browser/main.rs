@@ -38,7 +38,7 @@ fn browser() -> Result<PathBuf, String> {
 /// A folder with the browser's driver and the checker; or why there is none.
 fn folder() -> Result<PathBuf, String> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    install::node_from(&from, "browser", &["walk.mjs"])
+    install::node_from(&from, "browser", &["walk.mjs", "pictures.mjs"])
 }
 
 /// The demo after its story, which ends with the test.
@@ -86,7 +86,26 @@ fn a_browser_walks_every_page_and_has_nothing_to_complain_of() {
         "/creator/campaigns/…/payouts/…",
         "/admin/holds",
         "/sign-in",
+        "/brand/new",
+        "/c/…",
+        "/how-it-works",
     ] {
         assert!(said.contains(page), "{page} was not walked: {said}");
     }
+}
+
+/// Pictures of the demo's pages, made anew: `cargo xtask screenshots`.
+#[test]
+#[ignore = "writes docs/screenshots: cargo xtask screenshots"]
+fn pictures_of_the_pages() {
+    let browser = browser().expect("Chromium");
+    let folder = folder().expect("node and its registry");
+    let directory = tempfile::tempdir().expect("a directory");
+    let (demo, address) = demo(&directory.path().join("data"));
+    let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screenshots");
+    let mut pictures = Command::new("node");
+    pictures.arg("pictures.mjs").arg(&address).arg(&browser).arg(&to).current_dir(&folder);
+    let output = pictures.output().expect("runs");
+    drop(demo);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

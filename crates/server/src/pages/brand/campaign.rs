@@ -17,6 +17,7 @@ use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::day_of;
 
 use super::super::page;
+use super::super::public::is_public;
 use super::super::rows::Asked;
 use super::super::sankey::widths;
 use super::super::shell::Shell;
@@ -88,6 +89,8 @@ struct Shown {
     ends_at: Moment,
     ended_at: Option<Moment>,
     closes_at: Option<Moment>,
+    /// Where everybody sees its funds; none where nobody may yet.
+    funds: Option<String>,
 }
 
 /// How wide the bar is in its own measure.
@@ -283,6 +286,7 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
         ends_at: Moment(state.terms().ends_at),
         ended_at: state.ended_at().map(Moment),
         closes_at: state.closes_at().map(Moment),
+        funds: is_public(state.state()).then(|| format!("/c/{}", state.id())),
     })
 }
 

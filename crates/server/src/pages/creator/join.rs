@@ -30,6 +30,8 @@ struct Card {
     free: Money,
     clearing_days: u32,
     key: String,
+    /// Its proof of funds.
+    funds: String,
 }
 
 #[derive(Template)]
@@ -64,6 +66,7 @@ fn card(state: &Campaign) -> Option<Card> {
         free: money(state.free()),
         clearing_days: terms.clearing_days,
         key: key(),
+        funds: format!("/c/{}", state.id()),
     })
 }
 

@@ -11,6 +11,7 @@ use sponsorhub_core::ledger::account::Account;
 use sponsorhub_store::registry::{ApiChange, User, UserChange};
 use sponsorhub_store::{Change, Rule};
 
+use crate::campaigns;
 use crate::desk::{CommandError, Desk};
 
 /// What was told.
@@ -134,10 +135,32 @@ fn change(
 pub fn ask_erasure(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
     // Remembered first, so that a crash in between loses nothing.
     match desk.record(Change::AskErasure { creator, at: now }, None) {
-        Ok(_) => erase(desk, creator, now),
+        Ok(_) => {
+            end_parts(desk, creator, now)?;
+            erase(desk, creator, now)
+        }
         Err(CommandError::Rule(Rule::CreatorKnown)) => Ok(Heeded::Erased),
         Err(error) => Err(error),
     }
+}
+
+/// Ends what a creator takes part in, so that nothing new is owed: what is earned stays, and clicks from
+/// before still convert.
+fn end_parts(desk: &Desk, creator: CreatorId, now: i64) -> Result<(), CommandError> {
+    for (campaign, enrollment) in desk.registry(|registry| registry.enrollments_of(creator))? {
+        let goes_on = desk.look(campaign, |state| {
+            let part = state.enrollment_no(enrollment).map(|no| state.enrollment(no));
+            part.is_some_and(|part| part.ended_at.is_none())
+        })?;
+        if goes_on {
+            match campaigns::end_enrollment(desk, campaign, enrollment, now) {
+                // A campaign that is over has ended it.
+                Ok(()) | Err(CommandError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Erases the creators who are to be and are owed nothing any more. How many.
@@ -152,7 +175,8 @@ pub fn erase_waiting(desk: &Desk, now: i64) -> Result<usize, CommandError> {
     Ok(erased)
 }
 
-/// Erases what is known of a creator, unless money is still to come.
+/// Erases what is known of a creator, unless money is still to come: it may as long as a campaign of theirs
+/// is not over, since clicks from before convert and orders come back.
 fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandError> {
     let enrollments = desk.registry(|registry| registry.enrollments_of(creator))?;
     for (campaign, enrollment) in enrollments {

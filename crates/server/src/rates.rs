@@ -1,7 +1,8 @@
 //! How often the API may be asked.
 //!
 //! Everybody who is known has a budget of their own, so that one script does not take the place of all
-//! others, and so has every network, whoever asks from there. Reports of conversions are never limited:
+//! others. Requests that nobody is known by share one for each network: who asks without a token takes
+//! nothing from those beside them who have one. Reports of conversions are never limited:
 //! a sale has bursts, and what waits for the writer waits in a queue.
 
 use std::net::IpAddr;
@@ -19,7 +20,7 @@ use crate::addresses::network;
 /// Requests a minute where nothing is said.
 pub(crate) const PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
 
-/// As many callers may ask from one network before it is too much.
+/// As many times as much may be asked from a network by who is not known.
 const CALLERS_OF_NETWORK: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
 /// After so many requests those are forgotten whose budget is whole again.
@@ -69,21 +70,22 @@ impl Rates {
         }
     }
 
-    /// A request from an address, before anybody knows whose it is. None: go on.
-    pub(crate) fn of_address(&self, address: IpAddr) -> Option<Budget> {
+    /// A request from an address by who is not known. None: it is answered as it is.
+    pub(crate) fn of_stranger(&self, address: IpAddr) -> Option<Budget> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % FORGETS_EVERY == FORGETS_EVERY - 1 {
             self.callers.retain_recent();
             self.networks.retain_recent();
         }
         let asked = self.networks.check_key(&network(address));
-        asked.err().map(|until| Budget { wait_s: Some(wait(&until)), ..self.spent() })
+        let limit = self.limit.saturating_mul(CALLERS_OF_NETWORK);
+        asked.err().map(|until| spent(limit, &until))
     }
 
     /// A request of somebody.
     pub(crate) fn of_caller(&self, subject: &str) -> Budget {
         match self.callers.check_key(&subject.to_owned()) {
             Ok(left) => self.left(&left),
-            Err(until) => Budget { wait_s: Some(wait(&until)), ..self.spent() },
+            Err(until) => spent(self.limit, &until),
         }
     }
 
@@ -93,14 +95,14 @@ impl Rates {
         let reset_s = (used * 60).div_ceil(u64::from(limit));
         Budget { limit, remaining, reset_s, wait_s: None }
     }
-
-    const fn spent(&self) -> Budget {
-        Budget { limit: self.limit.get(), remaining: 0, reset_s: 60, wait_s: None }
-    }
 }
 
-fn wait(until: &NotUntil<<DefaultClock as governor::clock::Clock>::Instant>) -> u64 {
-    seconds(until.wait_time_from(DefaultClock::default().now())).max(1)
+fn spent(
+    limit: NonZeroU32,
+    until: &NotUntil<<DefaultClock as governor::clock::Clock>::Instant>,
+) -> Budget {
+    let wait_s = seconds(until.wait_time_from(DefaultClock::default().now())).max(1);
+    Budget { limit: limit.get(), remaining: 0, reset_s: 60, wait_s: Some(wait_s) }
 }
 
 #[cfg(test)]
@@ -120,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_ten_times_as_much_whoever_asks() {
+    fn strangers_of_a_network_share_ten_times_as_much() {
         let rates = Rates::new(NonZeroU32::new(2).expect("not zero"));
         let of = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
         for no in 0..20 {
-            assert_eq!(rates.of_address(of(no)), None);
+            assert_eq!(rates.of_stranger(of(no)), None);
         }
-        let spent = rates.of_address(of(99)).expect("too many");
-        assert_eq!((spent.remaining, spent.wait_s.is_some()), (0, true));
-        assert_eq!(rates.of_address(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])), None);
+        let spent = rates.of_stranger(of(99)).expect("too many");
+        assert_eq!((spent.limit, spent.remaining, spent.wait_s.is_some()), (20, 0, true));
+        assert_eq!(rates.of_stranger(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])), None);
     }
 }

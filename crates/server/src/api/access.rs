@@ -1,11 +1,13 @@
 //! The access log: who asked for something to be changed, from where, with which session or key, and
 //! what came of it. Also what was refused.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::Method;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use data_encoding::HEXLOWER;
@@ -15,7 +17,7 @@ use sponsorhub_core::attribution::click::NetworkFingerprint;
 use sponsorhub_store::Change;
 use sponsorhub_store::registry::{Access, ApiChange};
 
-use super::caller::Caller;
+use super::caller::{Caller, Peer};
 use super::table::ROUTES;
 use super::{Fault, Page};
 use crate::problem::Problem;
@@ -35,10 +37,59 @@ impl Asked {
     }
 }
 
-/// The network of an address, as nobody can read it without the keyring.
-pub(super) fn network(shared: &Shared, caller: &Caller) -> [u8; 8] {
-    let address = shared.address(caller.peer, &caller.headers);
-    NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0
+/// The address that a request's connection comes from.
+pub(super) fn peer(request: &Parts) -> IpAddr {
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    request.extensions.get::<Peer>().map_or(unknown, |peer| peer.0)
+}
+
+/// Tells whose request it is as soon as that is known, so that what is refused afterwards is written down
+/// too. The network of the address stands there as nobody can read it without the keyring.
+pub(super) fn tell(
+    request: &Parts,
+    shared: &Shared,
+    (subject, role): (&str, &str),
+    session: Option<&str>,
+) {
+    let Some(asked) = request.extensions.get::<Asked>() else { return };
+    let address = shared.address(peer(request), &request.headers);
+    asked.tell(Access {
+        at: shared.clock.now(),
+        subject: subject.to_owned(),
+        role: role.to_owned(),
+        session: session.map(str::to_owned),
+        method: request.method.to_string(),
+        path: request.uri.path().to_owned(),
+        status: 0,
+        network: NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0,
+    });
+}
+
+/// The status of a request whose sender left before it was answered.
+const LEFT: u16 = 499;
+
+/// Writes down what nobody waited for: it may have been done all the same.
+struct Unanswered {
+    shared: Shared,
+    asked: Asked,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let Some(access) = self.asked.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (shared, note) = (self.shared.clone(), note(access, LEFT));
+        drop(runtime.spawn_blocking(move || {
+            if let Err(error) = shared.desk.record(note, None) {
+                tracing::error!(%error, "a request could not be written down");
+            }
+        }));
+    }
+}
+
+fn note(access: Access, status: u16) -> Change {
+    let path = path(&access.path, was_there(status));
+    Change::Api(ApiChange::NoteAccess(Access { status, path, ..access }))
 }
 
 /// Whether an answer says that what the path names was there. What was not may be anything.
@@ -79,11 +130,10 @@ pub(super) async fn log(
     }
     let asked = Asked::default();
     request.extensions_mut().insert(asked.clone());
+    let unanswered = Unanswered { shared: shared.clone(), asked };
     let response = next.run(request).await;
-    let Some(access) = asked.take() else { return response };
-    let status = response.status().as_u16();
-    let path = path(&access.path, was_there(status));
-    let note = Change::Api(ApiChange::NoteAccess(Access { status, path, ..access }));
+    let Some(access) = unanswered.asked.take() else { return response };
+    let note = note(access, response.status().as_u16());
     match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
         Ok(_) => response,
         // Whatever was done is done, and whoever repeats it under its key is told so.

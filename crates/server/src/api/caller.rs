@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use sponsorhub_core::actor::{Action, Role, Scope, allows};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_store::registry::{Access, User};
+use sponsorhub_store::registry::User;
 
 use super::Fault;
-use super::access::{self, Asked};
+use super::access;
 use super::budget::Left;
 use super::standing::{self, Standing};
 use crate::problem::Problem;
@@ -62,17 +62,17 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let peer = parts
-            .extensions
-            .get::<Peer>()
-            .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let peer = access::peer(parts);
         let left = parts.extensions.get::<Left>().cloned().unwrap_or_default();
-        let address = shared.address(peer, &parts.headers);
-        shared.rates.of_address(address).map_or(Ok(()), |budget| left.tell(budget))?;
-        let Standing { subject, role, user, party, organisation, session, scopes } =
-            standing::of(parts, shared).await?;
+        let standing = standing::of(parts, shared).await;
+        if standing.as_ref().is_err_and(|problem| problem.status() == StatusCode::UNAUTHORIZED) {
+            let address = shared.address(peer, &parts.headers);
+            shared.rates.of_stranger(address).map_or(Ok(()), |budget| left.tell(budget))?;
+        }
+        let Standing { subject, role, user, party, organisation, session, scopes } = standing?;
+        access::tell(parts, shared, (&subject, role.name()), session.as_deref());
         left.tell(shared.rates.of_caller(&subject))?;
-        let caller = Self {
+        Ok(Self {
             shared: Held(shared.clone()),
             subject,
             role,
@@ -84,20 +84,7 @@ impl FromRequestParts<Shared> for Caller {
             peer,
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
-        };
-        if let Some(asked) = parts.extensions.get::<Asked>() {
-            asked.tell(Access {
-                at: shared.clock.now(),
-                subject: caller.subject.clone(),
-                role: caller.role.name().to_owned(),
-                session,
-                method: caller.method.clone(),
-                path: caller.path.clone(),
-                status: 0,
-                network: access::network(shared, &caller),
-            });
-        }
-        Ok(caller)
+        })
     }
 }
 

@@ -53,11 +53,18 @@ pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
     shown(&caller, caller.role, party).map(Json)
 }
 
+/// Whether a character is seen: none that ends a line, hides, or turns the direction of others.
+fn is_shown(c: char) -> bool {
+    let is_hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !c.is_control() && !is_hidden
+}
+
 /// Joins, as the brand or creator that the token says. Whoever acts in an organisation joins its team.
 pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Problem> {
     let Join { name } = body_of(&body)?;
-    if name.trim().is_empty() || name.len() > 200 {
-        return Err(Fault::Field("name", "1 to 200 bytes".to_owned()).into());
+    if name.trim().is_empty() || name.len() > 200 || !name.chars().all(is_shown) {
+        let fix = "1 to 200 bytes, all of them characters that are shown".to_owned();
+        return Err(Fault::Field("name", fix).into());
     }
     if caller.role == Role::Admin || caller.is_key() {
         let detail = "operators and API keys own nothing, so they do not join";

@@ -12,7 +12,7 @@ use sponsorhub_core::actor::{Role, Scope, Side};
 use sponsorhub_core::ids::BrandId;
 use sponsorhub_store::registry::User;
 
-use super::Fault;
+use super::{Fault, access};
 use crate::problem::Problem;
 use crate::routes::api_key_of;
 use crate::shared::Shared;
@@ -56,6 +56,8 @@ pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Pro
         IdentityError::Unavailable => Problem::busy(),
         error => unauthorized(error.to_string()),
     })?;
+    let side = claims.side.map_or("none", Side::name);
+    access::tell(request, shared, (&claims.subject, side), Some(&claims.session));
     if claims.impersonator.is_some() && request.method != Method::GET {
         return Err(forbidden("impersonated", "nothing is changed in somebody else's name"));
     }

@@ -218,6 +218,9 @@ pub(super) async fn remove(
             |_| {},
             async |Seed { is_repeat, .. }| {
                 let desk = &caller.shared.desk;
+                if let Ok(known) = tokio::task::block_in_place(|| caller.webhook(webhook)) {
+                    caller.has_seen(&shown(&known))?;
+                }
                 match tokio::task::block_in_place(|| webhooks::remove(desk, owner, webhook)) {
                     // Its first try may have come through.
                     Err(WebhookError::Command(CommandError::Rule(Rule::WebhookKnown)))

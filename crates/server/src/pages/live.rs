@@ -18,8 +18,11 @@ use crate::shared::Shared;
 /// How often a ledger is looked at.
 const EVERY: Duration = Duration::from_millis(400);
 
+/// How soon a browser asks again after a stream has ended.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Looks after which a stream ends: the browser asks again, and whoever may no longer see it is refused.
-const LOOKS_MAX: u32 = 150;
+const LOOKS_MAX: u32 = 25;
 
 struct Watch {
     shared: Shared,
@@ -49,7 +52,8 @@ impl Watch {
             let head = head.ok()?;
             if self.told != Some(head) {
                 self.told = Some(head);
-                return Some((Ok(Event::default().data(head.to_string())), self));
+                let event = Event::default().retry(AGAIN).data(head.to_string());
+                return Some((Ok(event), self));
             }
         }
     }

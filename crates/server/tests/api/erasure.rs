@@ -170,6 +170,8 @@ async fn who_is_owed_money_is_shut_out_at_once_and_erased_as_soon_as_it_is_paid(
     tell_that_zoe_is_gone(&world).await;
     let (status, body) = world.get(ZOE, "/me").await;
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "suspended"));
+    let (_, parts) = world.get(BRAND, &format!("/campaigns/{campaign}/enrollments")).await;
+    assert!(parts["data"][0]["ended_at"].is_i64(), "nothing new is earned: {parts}");
     world.pass(DAY_MS).await;
     let named: i64 = one(&world, "SELECT count(*) FROM creators WHERE name IS NOT NULL");
     assert_eq!(named, 1, "nobody could be paid without it");

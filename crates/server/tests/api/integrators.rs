@@ -196,6 +196,14 @@ async fn a_budget_is_told_and_whoever_has_spent_theirs_waits_and_nobody_else() {
     assert_eq!(statuses.last(), Some(&StatusCode::TOO_MANY_REQUESTS), "{}", statuses.len());
     assert!(statuses.len() > 200, "{}", statuses.len());
     assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
+    let (status, _, headers) = ask("nobody", "/me").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(told(&headers, "ratelimit-limit"), "400", "the network's");
+    assert_eq!(
+        ask(&other, "/me").await.0,
+        StatusCode::OK,
+        "whoever is known loses nothing by that"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,4 +245,60 @@ async fn a_key_is_replaced_without_a_gap() {
     let (status, _, _) =
         with(&world, &text(&new["secret"]), (Method::POST, &path), &json!({}), None).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+/// Rows of the access log about somebody, newest first: method, path and status.
+async fn written(world: &World, who: &str) -> Vec<(String, String, u64)> {
+    let (_, log) = world.get(ADMIN, &format!("/access-log?who={who}")).await;
+    let rows = log["data"].as_array().expect("a list").iter();
+    let row = |one: &Value| {
+        (text(&one["method"]), text(&one["path"]), one["status"].as_u64().expect("a status"))
+    };
+    rows.map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_or_leaves_stands_in_the_access_log_too() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.campaign(BRAND).await;
+    let me = text(&world.get(BRAND, "/team").await.1["data"][0]["user"]);
+    // The provider answers late, and the sender does not wait for it.
+    let late = json!({
+        "method": "POST", "path": "/v1/checkout/sessions", "times": 1, "fault": "hang_after", "ms": 1_500,
+    });
+    let late = serde_json::from_value(late).expect("a fault");
+    world.sandbox.sandbox.script_faults(vec![late]);
+    let path = format!("/campaigns/{campaign}/deposits");
+    let request = world.client.post(format!("{}/api/v1{path}", world.address));
+    let request = request.bearer_auth(world.token(BRAND.0, BRAND.1));
+    let amount = json!({ "amount": { "amount": 100_000, "currency": "USD" } });
+    let request = request.json(&amount).timeout(std::time::Duration::from_millis(400));
+    assert!(request.send().await.is_err(), "nobody waits for the answer");
+    let left = ("POST".to_owned(), "/campaigns/…/deposits".to_owned(), 499);
+    for _ in 0..200 {
+        if written(&world, &me).await.first() == Some(&left) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(written(&world, &me).await.first(), Some(&left));
+    // Whoever is shut out is known, and refused.
+    let out = json!({ "is_suspended": true });
+    let user = format!("/users/{me}");
+    world.ask(ADMIN, (Method::PUT, &user), Some(&out), None).await;
+    let (status, _, _) = world.post(BRAND, &path, &amount).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let refused = ("POST".to_owned(), "/campaigns/…/deposits".to_owned(), 403);
+    assert_eq!(written(&world, &me).await.first(), Some(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_made_of_characters_that_are_seen() {
+    let world = World::start().await;
+    for name in ["a\u{0}b", "a\nb", "a\u{202e}b", "a\u{200b}b", "\u{feff}"] {
+        let body = json!({ "name": name });
+        let (status, body, _) = world.ask(BRAND, (Method::PUT, "/me"), Some(&body), None).await;
+        assert_eq!((status, body["field"].as_str()), (StatusCode::BAD_REQUEST, Some("name")));
+    }
 }

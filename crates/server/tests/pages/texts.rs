@@ -22,7 +22,7 @@ const IN: [&str; 10] = [
     "<iframe src=//evil.example>",
     "<base href=//evil.example/>",
     "<form action=//evil.example><button>",
-    "&lt;script&gt;&#x3c;b&#62;\u{202e}",
+    "&lt;script&gt;&#x3c;b&#62;",
 ];
 
 /// A text as pages write it.

@@ -50,6 +50,11 @@ fn codes() -> BTreeMap<String, String> {
     for path in files {
         let text = fs::read_to_string(&path).expect("text");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Of what a body says wrongly, the code is the first word.
+        let of_bodies = text.split("problem(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for code in of_bodies.filter(|code| is_code(code)) {
+            found.insert(code.to_owned(), path.display().to_string());
+        }
         for maker in MAKERS {
             for call in text.split(maker).skip(1) {
                 if let Some(code) = first_text(call) {

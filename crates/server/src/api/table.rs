@@ -143,7 +143,7 @@ routes! {
     put "/users/{user}", Some(Action::Operate), "Suspend a user, or let them in again",
         Some("Suspension") => 200 "User", team::suspend;
     post "/creators/{creator}/erasure", Some(Action::Operate),
-        "Shut a creator out and erase them: now, or as soon as they are owed nothing",
+        "Shut a creator out and erase them: now, or when their campaigns are over and nothing is owed",
         NO_BODY => 200 "Erasure", erasure::ask;
     post "/webhooks", Some(Action::ManageWebhooks), "Have events of one's own sent to an address",
         Some("WantedWebhook") => 201 "NewWebhook", webhooks::create;

@@ -70,7 +70,7 @@ async fn the_server_does_what_its_document_says() {
     conforms(8).await;
 }
 
-#[ignore = "minutes: cargo test -p sponsorhub --test api at_length -- --ignored --nocapture"]
+#[ignore = "minutes; `cargo xtask prove` runs it"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_does_what_its_document_says_at_length() {
     conforms(150).await;

@@ -124,6 +124,9 @@ pub enum ApiKeyError {
     /// It is revoked or has expired.
     #[error("it is no longer valid; issue another")]
     Over,
+    /// Another key has taken over from it.
+    #[error("a key that stands has taken over from it; rotate that one, or revoke it first")]
+    Replaced,
     /// It would never be valid.
     #[error("expires_at: a time to come, milliseconds since 1970")]
     Expired,
@@ -162,6 +165,17 @@ pub fn issue(
     wanted: Wanted,
     now: i64,
 ) -> Result<Issued, ApiKeyError> {
+    make(store, (keys, chance), wanted, None, now)
+}
+
+/// Makes a key, which may take over from another that ends at a time.
+fn make(
+    store: &dyn Store,
+    (keys, chance): (&Keys, &dyn Chance),
+    wanted: Wanted,
+    replaces: Option<(ApiKeyId, i64)>,
+    now: i64,
+) -> Result<Issued, ApiKeyError> {
     if let Some(scope) = wanted.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
         return Err(ApiKeyError::Scope(scope.clone()));
     }
@@ -178,6 +192,7 @@ pub fn issue(
     let (wrapped, signing_secret) = signing.unzip();
     let key = ApiKey {
         id,
+        replaces: replaces.map(|(key, _)| key),
         brand: wanted.brand,
         secret_hash: SecretHash(secret.hash()),
         scopes: wanted.scopes,
@@ -188,7 +203,14 @@ pub fn issue(
         expires_at: wanted.expires_at,
         revoked_at: None,
     };
-    record(store, Change::IssueApiKey(key))?;
+    let change = match replaces {
+        Some((_, until)) => Change::ReplaceApiKey { key, until },
+        None => Change::IssueApiKey(key),
+    };
+    match record(store, change) {
+        Err(ApiKeyError::Rule(Rule::ReplacedOnce)) => return Err(ApiKeyError::Replaced),
+        recorded => recorded?,
+    }
     Ok(Issued { id, api_key: secret.reveal(), signing_secret })
 }
 
@@ -217,7 +239,7 @@ pub struct Rotation {
 ///
 /// # Errors
 /// [`ApiKeyError`]; [`Rule::ApiKeyKnown`] of a key that is another brand's, [`ApiKeyError::Over`] of one
-/// that is no longer valid.
+/// that is no longer valid, [`ApiKeyError::Replaced`] of one that has a successor already.
 pub fn rotate(
     store: &dyn Store,
     keys: &Keys,
@@ -232,12 +254,8 @@ pub fn rotate(
         return Err(ApiKeyError::Over);
     }
     let (scopes, needs_signature) = (known.scopes, known.needs_signature);
-    let issued =
-        issue(store, keys, chance, Wanted { brand, scopes, needs_signature, expires_at }, now)?;
-    if known.expires_at.is_none_or(|at| until < at) {
-        record(store, Change::ExpireApiKey { key, expires_at: until })?;
-    }
-    Ok(issued)
+    let wanted = Wanted { brand, scopes, needs_signature, expires_at };
+    make(store, (keys, chance), wanted, Some((key, until)), now)
 }
 
 /// A key as it is listed.
@@ -257,6 +275,8 @@ pub struct Listed {
     pub expires_at: Option<i64>,
     /// When it was revoked, milliseconds.
     pub revoked_at: Option<i64>,
+    /// The key that it takes over from.
+    pub replaces: Option<ApiKeyId>,
 }
 
 /// The keys of a brand, in the order in which they were issued.
@@ -273,6 +293,7 @@ pub fn list(store: &dyn Store, brand: BrandId) -> Result<Vec<Listed>, StoreError
         last_used_at: key.last_used_at,
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
+        replaces: key.replaces,
     });
     Ok(listed.collect())
 }

@@ -56,6 +56,28 @@ pub enum What {
     Other,
 }
 
+impl What {
+    /// Whom it is about, where that can be written down: an id of the identity provider's. Anything else
+    /// may be somebody's address.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::UserGone { user }
+            | Self::UserShut { user }
+            | Self::Placed { user, .. }
+            | Self::Left { user, .. } => Some(user.as_str()).filter(|user| is_id(user, "user_")),
+            Self::Other => None,
+        }
+    }
+}
+
+/// Whether a text has the form of the identity provider's ids.
+fn is_id(text: &str, prefix: &str) -> bool {
+    let rest = text.strip_prefix(prefix).unwrap_or_default();
+    !rest.is_empty()
+        && rest.len() <= 64
+        && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heeded {
@@ -70,7 +92,12 @@ pub enum Heeded {
     StillOwed,
 }
 
-/// Heeds what was told. Told again, or late, it changes nothing.
+/// How much earlier than the product's users the identity provider's clock may say something happened,
+/// milliseconds: a token issued in these last moments lets nobody join either.
+const SKEW_MS: i64 = 5_000;
+
+/// Heeds what was told. Told again, or late, it changes nothing. Of who has not joined yet it is remembered
+/// that they left: a token that they still hold must not let them in.
 ///
 /// # Errors
 /// [`CommandError`]: tell it again.
@@ -82,6 +109,14 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
         }
         What::Other => return Ok(Heeded::Nothing),
     };
+    let can_be_kept = is_id(user, "user_") && organisation.is_none_or(|id| is_id(id, "org_"));
+    if can_be_kept && !matches!(told.what, What::Placed { .. }) {
+        // Before it is looked who is there: whoever joins in between is refused or found.
+        let (subject, organisation) = (user.clone(), organisation.cloned());
+        let at = told.at.saturating_add(SKEW_MS);
+        let left = ApiChange::NoteDeparture { subject, organisation, at };
+        desk.record(Change::Api(left), None)?;
+    }
     let known = desk.registry(|registry| registry.user(user))?;
     let Some(known) = known else { return Ok(Heeded::Nothing) };
     // Of another organisation than the one of the brand nothing is to be heeded here.

@@ -1,5 +1,5 @@
-//! What happens beside requests: caches are refreshed, near misses and uses of keys are written,
-//! old clicks leave.
+//! What happens beside requests: caches are refreshed, near misses, uses of keys and rows of the access log
+//! about reports are written, old clicks leave.
 //!
 //! One thread, so that a slow disk never holds up a request. What is noted here is bounded and may
 //! be lost: it explains and does not pay.
@@ -13,7 +13,7 @@ use std::time::Duration;
 use sponsorhub_app::keyring_file;
 use sponsorhub_core::ids::ApiKeyId;
 use sponsorhub_store::Change;
-use sponsorhub_store::registry::NearMiss;
+use sponsorhub_store::registry::{Access, ApiChange, NearMiss};
 
 use crate::shared::Shared;
 
@@ -29,17 +29,35 @@ const BEATS_TO_KEYRING: u64 = 4;
 /// Near misses that wait to be written; more are counted and dropped.
 const NEAR_MISSES_WAITING_MAX: usize = 10_000;
 
+/// Rows of the access log about reports that wait to be written; more are counted and dropped.
+const REPORTS_WAITING_MAX: usize = 10_000;
+
 /// How long clicks are kept beyond the longest attribution window, days.
 const CLICK_DAYS_BEYOND: u32 = 14;
 
 /// Longest attribution window that terms may have, days.
 const ATTRIBUTION_DAYS_MAX: u32 = 366;
 
+/// Reports that have one row of the access log in common: by which key, from which network, to which
+/// address, with which answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Reported {
+    pub(crate) key: ApiKeyId,
+    pub(crate) network: [u8; 8],
+    pub(crate) path: &'static str,
+    pub(crate) status: u16,
+}
+
+/// The role in which API keys report.
+const REPORTER: &str = "reporter";
+
 /// What requests left to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     near_misses: Mutex<Vec<NearMiss>>,
     uses: Mutex<HashMap<ApiKeyId, i64>>,
+    /// The first of each kind since the last writing, and how many.
+    reports: Mutex<HashMap<Reported, (i64, u32)>>,
 }
 
 impl Noted {
@@ -51,6 +69,36 @@ impl Noted {
         }
         waiting.push(miss);
         true
+    }
+
+    /// Notes a request that reports; false where it was dropped.
+    pub(crate) fn report(&self, report: Reported, at: i64) -> bool {
+        let mut waiting = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= REPORTS_WAITING_MAX && !waiting.contains_key(&report) {
+            return false;
+        }
+        let (_, count) = waiting.entry(report).or_insert((at, 0));
+        *count = count.saturating_add(1);
+        true
+    }
+
+    /// The rows of the access log that wait, in the order of their times.
+    fn accesses(&self) -> Vec<Access> {
+        let mut waiting = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |(Reported { key, network, path, status }, (at, count))| Access {
+            at,
+            subject: ApiKeyId::to_string(&key),
+            role: REPORTER.to_owned(),
+            session: None,
+            method: "POST".to_owned(),
+            path: str::to_owned(path),
+            status,
+            count,
+            network,
+        };
+        let mut rows: Vec<_> = waiting.drain().map(row).collect();
+        rows.sort_by_key(|row| (row.at, row.subject.clone(), row.status));
+        rows
     }
 
     /// Notes that a key was used.
@@ -162,6 +210,9 @@ impl Shared {
             self.note(Change::NoteNearMisses(misses));
         }
         if with_uses {
+            for access in self.noted.accesses() {
+                self.note(Change::Api(ApiChange::NoteAccess(access)));
+            }
             let mut uses = self.noted.uses.lock().unwrap_or_else(PoisonError::into_inner);
             let uses: Vec<_> = uses.drain().collect();
             if !uses.is_empty() {

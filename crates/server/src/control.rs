@@ -23,6 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::doctor::{Finding, operator};
+use crate::keys::by_hand;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::world::SystemChance;
@@ -90,10 +91,8 @@ async fn answer(listener: UnixListener, router: Router) {
 
 fn problem(error: &ApiKeyError) -> Problem {
     let status = match error {
-        ApiKeyError::Rule(_) | ApiKeyError::Scope(_) | ApiKeyError::Expired | ApiKeyError::Over => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
         ApiKeyError::Busy | ApiKeyError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, "api_key", error.to_string())
 }
@@ -112,7 +111,9 @@ async fn issue(
 ) -> Result<Json<Issued>, Problem> {
     apart(move || {
         let (keys, now) = (shared.catalog.keys(), shared.clock.now());
-        api_keys::issue(&*shared.store, &keys, &SystemChance, wanted, now)
+        let issued = api_keys::issue(&*shared.store, &keys, &SystemChance, wanted, now)?;
+        by_hand(&*shared.store, format!("/keys/{}", issued.id), now);
+        Ok(issued)
     })
     .await
 }
@@ -128,7 +129,13 @@ async fn revoke(
     State(shared): State<Shared>,
     UrlPath(key): UrlPath<ApiKeyId>,
 ) -> Result<Json<()>, Problem> {
-    apart(move || api_keys::revoke(&*shared.store, key, shared.clock.now())).await
+    apart(move || {
+        let now = shared.clock.now();
+        api_keys::revoke(&*shared.store, key, now)?;
+        by_hand(&*shared.store, format!("/keys/{key}/revoke"), now);
+        Ok(())
+    })
+    .await
 }
 
 async fn operators_do<T: Send + 'static>(
@@ -152,15 +159,26 @@ async fn add_admin(
     State(shared): State<Shared>,
     Json(operator): Json<Operator>,
 ) -> Result<Json<()>, Problem> {
-    operators_do(move || operators::add(&*shared.store, &operator.user, shared.clock.now())).await
+    operators_do(move || {
+        let now = shared.clock.now();
+        operators::add(&*shared.store, &operator.user, now)?;
+        by_hand(&*shared.store, format!("/admins/{}", operator.user), now);
+        Ok(())
+    })
+    .await
 }
 
 async fn remove_admin(
     State(shared): State<Shared>,
     Json(operator): Json<Operator>,
 ) -> Result<Json<()>, Problem> {
-    operators_do(move || operators::remove(&*shared.store, &operator.user, shared.clock.now()))
-        .await
+    operators_do(move || {
+        let now = shared.clock.now();
+        operators::remove(&*shared.store, &operator.user, now)?;
+        by_hand(&*shared.store, format!("/admins/{}/remove", operator.user), now);
+        Ok(())
+    })
+    .await
 }
 
 async fn doctor(State(shared): State<Shared>) -> Result<Json<Vec<Finding>>, Problem> {

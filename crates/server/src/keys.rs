@@ -14,7 +14,8 @@ use sponsorhub_app::ports::{Clock as _, random};
 use sponsorhub_core::attribution::keys::{KeyId, Secret};
 use sponsorhub_core::ids::{ApiKeyId, BrandId};
 use sponsorhub_core::time::DAY_MS;
-use sponsorhub_store::{Options, SqliteStore};
+use sponsorhub_store::registry::{Access, ApiChange};
+use sponsorhub_store::{Change, Options, SqliteStore, Store};
 
 use crate::control;
 use crate::world::{SystemChance, SystemClock};
@@ -161,12 +162,37 @@ fn open(directory: &Path) -> Result<(SqliteStore, Keys)> {
 
 const NOTHING: Option<&()> = None;
 
+/// Writes into the access log what somebody did at the machine itself, whoever that is: nobody signs in
+/// there. What is done stays done where that cannot be written.
+pub(crate) fn by_hand(store: &dyn Store, path: String, now: i64) {
+    let access = Access {
+        at: now,
+        subject: "sponsorhub keys".to_owned(),
+        role: "console".to_owned(),
+        session: None,
+        method: "POST".to_owned(),
+        path,
+        status: 200,
+        count: 1,
+        network: [0; 8],
+    };
+    let note = Change::Api(ApiChange::NoteAccess(access));
+    match store.record_and_wait(note) {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!(%error, "a command could not be written down"),
+        Err(error) => tracing::error!(%error, "a command could not be written down"),
+    }
+}
+
 fn issue(directory: &Path, wanted: Wanted) -> Result<Issued> {
     if let Some(issued) = control::ask(directory, Method::POST, "/keys", Some(&wanted))? {
         return Ok(issued);
     }
     let (store, keys) = open(directory)?;
-    Ok(api_keys::issue(&store, &keys, &SystemChance, wanted, SystemClock.now())?)
+    let now = SystemClock.now();
+    let issued = api_keys::issue(&store, &keys, &SystemChance, wanted, now)?;
+    by_hand(&store, format!("/keys/{}", issued.id), now);
+    Ok(issued)
 }
 
 fn list(directory: &Path, brand: BrandId) -> Result<Vec<Listed>> {
@@ -184,7 +210,10 @@ fn revoke(directory: &Path, key: ApiKeyId) -> Result<()> {
         return Ok(());
     }
     let (store, _) = open(directory)?;
-    Ok(api_keys::revoke(&store, key, SystemClock.now())?)
+    let now = SystemClock.now();
+    api_keys::revoke(&store, key, now)?;
+    by_hand(&store, format!("/keys/{key}/revoke"), now);
+    Ok(())
 }
 
 /// Has the server that runs here make a user an operator; whether one runs.
@@ -198,7 +227,10 @@ fn add_admin(directory: &Path, user: &str) -> Result<()> {
         return Ok(());
     }
     let (store, _) = open(directory)?;
-    Ok(operators::add(&store, user, SystemClock.now())?)
+    let now = SystemClock.now();
+    operators::add(&store, user, now)?;
+    by_hand(&store, format!("/admins/{user}"), now);
+    Ok(())
 }
 
 fn remove_admin(directory: &Path, user: &str) -> Result<()> {
@@ -207,7 +239,10 @@ fn remove_admin(directory: &Path, user: &str) -> Result<()> {
         return Ok(());
     }
     let (store, _) = open(directory)?;
-    Ok(operators::remove(&store, user, SystemClock.now())?)
+    let now = SystemClock.now();
+    operators::remove(&store, user, now)?;
+    by_hand(&store, format!("/admins/{user}/remove"), now);
+    Ok(())
 }
 
 fn admins(directory: &Path) -> Result<Vec<String>> {

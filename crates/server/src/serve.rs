@@ -17,6 +17,7 @@ use sponsorhub_app::redirect::Redirects;
 use sponsorhub_app::webhooks::send::Sender;
 use sponsorhub_app::workers::{Pace, Workers};
 use sponsorhub_core::attribution::keys::{Keyring, Mode};
+use sponsorhub_store::registry::Endpoint;
 use sponsorhub_store::sqlite::StepReport;
 use sponsorhub_store::{ClickLog, ClickOptions, Options, SqliteClickLog, SqliteStore, Store};
 use tokio::net::TcpListener;
@@ -187,6 +188,13 @@ fn share(
     outer: Outer,
 ) -> Result<Shared> {
     let store: Arc<dyn Store> = Arc::new(store);
+    let heard = Heard::default();
+    for endpoint in [Endpoint::Account, Endpoint::Connect] {
+        // Also before this start.
+        if let Some(at) = store.registry()?.newest_event(endpoint)? {
+            heard.note(endpoint, true, at);
+        }
+    }
     #[cfg(feature = "bench-yardsticks")]
     let store = if config.without_storage { crate::yardstick::without(store) } else { store };
     let chance = Arc::new(SystemChance);
@@ -219,7 +227,7 @@ fn share(
         under_way: UnderWay::default(),
         rates: Rates::new(config.api_requests_per_minute),
         approvals: Approvals::default(),
-        heard: Heard::default(),
+        heard,
         public_url: outer.public_url,
         front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
         pay_hosts: config.outside.pay_hosts(),

@@ -105,6 +105,9 @@ impl Shared {
     /// address in `X-Forwarded-For` that no trusted proxy added. Anybody can send that header.
     pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.is_trusted(peer) {
+            if headers.contains_key("x-forwarded-for") {
+                self.heard.note_forwarded(self.clock.now());
+            }
             return peer;
         }
         let hops = headers.get_all("x-forwarded-for").iter();

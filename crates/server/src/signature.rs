@@ -4,6 +4,8 @@
 //! signed, and a signature is good for five minutes, so that a copied request cannot be sent again
 //! later. Several `v1` may stand there while a secret is being replaced.
 
+use std::borrow::Cow;
+
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -15,11 +17,11 @@ const TOLERANCE_S: i64 = 300;
 pub(crate) const HEADER: &str = "sponsorhub-signature";
 
 /// Why a signature is not believed: a stable code, and what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadSignature(pub(crate) &'static str, pub(crate) &'static str);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadSignature(pub(crate) &'static str, pub(crate) Cow<'static, str>);
 
 const MALFORMED: BadSignature =
-    BadSignature("signature_malformed", "send t=<Unix seconds>,v1=<64 hex digits>");
+    BadSignature("signature_malformed", Cow::Borrowed("send t=<Unix seconds>,v1=<64 hex digits>"));
 
 /// Checks the header's text against a body that came at `now`, milliseconds.
 pub(crate) fn check(
@@ -28,7 +30,7 @@ pub(crate) fn check(
     secret: &[u8],
     now: i64,
 ) -> Result<(), BadSignature> {
-    let missing = BadSignature("signature_missing", "this API key needs signed reports");
+    let missing = BadSignature("signature_missing", "this API key needs signed reports".into());
     let header = header.ok_or(missing)?;
     let mut time = None;
     let mut tags = Vec::new();
@@ -54,11 +56,16 @@ pub(crate) fn check(
     mac.update(body);
     if !tags.iter().any(|tag| mac.clone().verify_slice(tag).is_ok()) {
         let fix = "the signature is not that of this body; sign the bytes as they are sent";
-        return Err(BadSignature("signature_wrong", fix));
+        return Err(BadSignature("signature_wrong", fix.into()));
     }
     if (now.div_euclid(1_000)).abs_diff(seconds) > TOLERANCE_S.unsigned_abs() {
-        let fix = "signed more than five minutes ago or ahead; check the clock";
-        return Err(BadSignature("signature_stale", fix));
+        let by = now.div_euclid(1_000).saturating_sub(seconds);
+        let way = if by > 0 { "behind" } else { "ahead of" };
+        let fix = format!(
+            "t is {} seconds {way} the clock here; sign anew for each sending, and set the shop's clock",
+            by.unsigned_abs()
+        );
+        return Err(BadSignature("signature_stale", fix.into()));
     }
     Ok(())
 }

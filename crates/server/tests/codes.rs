@@ -27,7 +27,8 @@ fn is_code(text: &str) -> bool {
 
 /// The first text in the call that begins here, if it is a code.
 fn first_text(call: &str) -> Option<&str> {
-    let (before, rest) = call.split(';').next()?.split_once('"')?;
+    let call = call.split(';').next()?.split("\n}").next()?;
+    let (before, rest) = call.split_once('"')?;
     let text = rest.split('"').next()?;
     // Behind the end of the call it is about something else.
     (is_code(text) && !before.contains(").")).then_some(text)
@@ -83,6 +84,22 @@ fn every_code_of_a_problem_is_documented() {
     let missing: Vec<_> =
         codes.iter().filter(|(code, _)| !documented.contains(code.as_str())).collect();
     assert!(missing.is_empty(), "not in docs/api.md: {missing:?}");
+}
+
+/// The page of a code is made of its row: each has one, and it says something.
+#[test]
+fn every_code_has_a_row_that_says_what_to_do() {
+    let document = fs::read_to_string(Path::new(ROOT).join("docs/api.md")).expect("docs/api.md");
+    let mut told = BTreeSet::new();
+    for line in document.lines() {
+        let cells: Vec<_> = line.trim_matches(['|', ' ']).split(" | ").map(str::trim).collect();
+        let [statuses, codes, about] = cells[..] else { continue };
+        if statuses.starts_with(['4', '5']) && about.len() > 10 {
+            told.extend(codes.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    let missing: Vec<_> = codes().into_keys().filter(|code| !told.contains(code)).collect();
+    assert!(missing.is_empty(), "no row, or nothing to do in it: {missing:?}");
 }
 
 /// Codes of the tables of problems that nobody answers any more.

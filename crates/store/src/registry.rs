@@ -9,15 +9,14 @@
 
 use std::fmt;
 
-use sponsorhub_core::ids::{
-    ApiKeyId, BrandId, CampaignId, CreatorId, EnrollmentId, NoteId, WebhookId,
-};
+use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, NoteId, WebhookId};
 
 use crate::error::StoreError;
 
 mod api;
 mod change;
 mod erasure;
+mod keys;
 mod near_misses;
 mod provider;
 mod webhooks;
@@ -25,6 +24,7 @@ mod webhooks;
 pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
 pub use change::{Change, Recorded, Rule};
 pub use erasure::{Forgotten, Note, NoteText};
+pub use keys::{ApiKey, SecretHash};
 pub use near_misses::{
     NEAR_MISS_CHARACTERS, NEAR_MISS_DAYS, NEAR_MISSES_MAX, NearMiss, NearMissCount,
 };
@@ -38,16 +38,6 @@ pub use webhooks::{
 pub struct Wrapped(pub Vec<u8>);
 
 impl fmt::Debug for Wrapped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// SHA-256 of an API key's secret. Not shown.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SecretHash(pub [u8; 32]);
-
-impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -100,38 +90,6 @@ pub struct EnrollmentCreator {
     pub creator: Option<CreatorId>,
     /// Since when that is known, milliseconds.
     pub created_at: i64,
-}
-
-/// A key with which a brand's shop reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Its public name.
-    pub id: ApiKeyId,
-    /// Whose.
-    pub brand: BrandId,
-    /// How it is found.
-    pub secret_hash: SecretHash,
-    /// What it may do: words without blanks.
-    pub scopes: Vec<String>,
-    /// Whether what is reported with it must be signed.
-    pub needs_signature: bool,
-    /// The secret that signatures are made with.
-    pub signing_secret: Option<Wrapped>,
-    /// When it was issued, milliseconds.
-    pub created_at: i64,
-    /// When it was last used, as far as that was noted, milliseconds.
-    pub last_used_at: Option<i64>,
-    /// From when it is no longer valid, milliseconds.
-    pub expires_at: Option<i64>,
-    /// When it was revoked, milliseconds.
-    pub revoked_at: Option<i64>,
-}
-
-impl ApiKey {
-    /// Whether it may be used at this time, milliseconds. Revoked is revoked at any time.
-    pub fn is_valid(&self, now: i64) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
-    }
 }
 
 /// Who made a link, as far as a purchase by the same person can be told from it: keyed hashes under
@@ -352,6 +310,12 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn remembers_events(&mut self, before: i64) -> Result<bool, StoreError>;
+
+    /// When the newest event came by this endpoint, milliseconds.
+    ///
+    /// # Errors
+    /// Faults.
+    fn newest_event(&mut self, endpoint: Endpoint) -> Result<Option<i64>, StoreError>;
 
     /// How far the provider's list of events was read; none before it was.
     ///

@@ -27,6 +27,8 @@ pub struct Claims {
     pub organisation: Option<Organisation>,
     /// Who is really there, where somebody acts in the user's name. Not for money.
     pub impersonator: Option<String>,
+    /// When the token was issued, milliseconds.
+    pub issued_at: i64,
     /// Until when the token is valid, milliseconds.
     pub expires_at: i64,
 }

@@ -33,6 +33,11 @@ impl Holding {
         self.at_provider.map_or(Minor::ZERO, |there| (least - there).or_zero())
     }
 
+    /// What the provider has beyond what campaigns hold: the operator's own, or money that no ledger knows.
+    pub fn beyond(&self) -> Minor {
+        self.at_provider.map_or(Minor::ZERO, |there| (there - self.held).or_zero())
+    }
+
     fn add(&mut self, state: &Campaign) {
         self.held += state.balance(Account::Provider);
         self.in_doubt += state.in_flight();

@@ -29,6 +29,9 @@ pub const ACCESS_MS: i64 = 396 * DAY_MS;
 /// provider lists its own events.
 pub const DELIVERIES_MS: i64 = 30 * DAY_MS;
 
+/// How long it is remembered that a user left, milliseconds: a week, where tokens are valid for minutes.
+pub(super) const DEPARTURES_MS: i64 = 7 * DAY_MS;
+
 /// Entries that are looked through at a time.
 const SCANNED: usize = 4_096;
 
@@ -56,6 +59,7 @@ impl Workers {
         let before = Forgotten {
             accesses: now.saturating_sub(ACCESS_MS),
             deliveries: now.saturating_sub(DELIVERIES_MS),
+            departures: now.saturating_sub(DEPARTURES_MS),
         };
         if self.desk.registry(|registry| registry.remembers(before))? {
             self.desk.record(Change::Forget(before), None)?;

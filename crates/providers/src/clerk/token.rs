@@ -139,6 +139,7 @@ impl Fields {
             side: self.side()?,
             organisation: self.organisation()?,
             impersonator: self.impersonator()?,
+            issued_at,
             expires_at,
         })
     }

@@ -131,10 +131,15 @@ fn read(body: &[u8], signed_at: i64) -> Result<Told, WebhookError> {
     let kind = event["type"].as_str().ok_or(WebhookError::Event("type: a text"))?;
     let data = &event["data"];
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    // The object's own time, or the event's; documents differ in its unit.
-    let at = data["updated_at"].as_i64().or_else(|| event["timestamp"].as_i64());
-    let at = at.filter(|at| *at > 0).unwrap_or(signed_at);
-    let at = if at < SECONDS_BELOW { at.saturating_mul(1_000) } else { at };
+    // Documents differ in its unit.
+    let time = |value: &Value| {
+        let time = value.as_i64().filter(|at| *at > 0)?;
+        Some(if time < SECONDS_BELOW { time.saturating_mul(1_000) } else { time })
+    };
+    // What is deleted was changed last long before: the event's own time counts. Else the object's does.
+    let (of_event, of_object) = (time(&event["timestamp"]), time(&data["updated_at"]));
+    let at = if kind.ends_with(".deleted") { of_event } else { of_object.or(of_event) };
+    let at = at.unwrap_or(signed_at);
     let is_shut = data["banned"] == true || data["locked"] == true;
     let member = || {
         let user = text(&data["public_user_data"]["user_id"]);

@@ -27,9 +27,17 @@ struct Grown {
     server: Server,
 }
 
-/// A server on a campaign that has so many conversions already. How they came in is measured
-/// elsewhere, so they are handed to the store.
+/// A server on a campaign that has so many conversions already.
 fn grown(directory: &Path, entries: u64) -> Grown {
+    let (data, made) = fill(directory, entries);
+    progress(&format!("a server on {entries} entries"));
+    let server = Server::start(&data, &[]);
+    Grown { data, made, server }
+}
+
+/// A directory with a campaign that has so many conversions already. How they came in is measured
+/// elsewhere, so they are handed to the store.
+pub(crate) fn fill(directory: &Path, entries: u64) -> (PathBuf, Fixture) {
     let data = directory.join(format!("grown-{entries}"));
     let made = fixture::make(&data, &fixture::plan(50));
     let at = now();
@@ -49,9 +57,7 @@ fn grown(directory: &Path, entries: u64) -> Grown {
         }
     }
     drop((send, store));
-    progress(&format!("a server on {entries} entries"));
-    let server = Server::start(&data, &[]);
-    Grown { data, made, server }
+    (data, made)
 }
 
 fn event(made: &Fixture, number: u64, at: i64) -> Intake {

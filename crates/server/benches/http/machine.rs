@@ -35,6 +35,11 @@ impl Drop for Server {
 impl Server {
     /// Starts ours on a data directory.
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(data, arguments, "http://127.0.0.1:9")
+    }
+
+    /// Starts ours where this identity provider's tokens are believed.
+    pub(crate) fn start_with(data: &Path, arguments: &[&str], issuer: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
         command.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
         // Nobody is there: nothing here is about money that moves.
@@ -43,7 +48,7 @@ impl Server {
             ("SPONSORHUB_STRIPE_SECRET_KEY", "sk_test_nobody"),
             ("SPONSORHUB_STRIPE_WEBHOOK_SECRET", "whsec_nobody"),
             ("SPONSORHUB_STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_no_one"),
-            ("SPONSORHUB_CLERK_ISSUER", "http://127.0.0.1:9"),
+            ("SPONSORHUB_CLERK_ISSUER", issuer),
         ]);
         let child = command.args(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
         let mut child = child.expect("the server starts");

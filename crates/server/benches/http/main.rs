@@ -18,6 +18,8 @@ mod growth;
 
 mod machine;
 
+mod pages;
+
 mod plain;
 
 use std::path::Path;
@@ -120,6 +122,12 @@ fn batches(
 }
 
 fn main() {
+    if std::env::args().any(|argument| argument == "pages") {
+        // It needs nothing of what the others do.
+        let mut report = Report::new();
+        pages::measure(&mut report, machine::directory().path());
+        return report.print();
+    }
     let directory = machine::directory();
     let mut report = Report::new();
     let data = directory.path().join("data");
@@ -152,6 +160,9 @@ fn main() {
     drop((server, without));
     if asked("growth") {
         growth::measure(&mut report, directory.path());
+    }
+    if asked("pages") {
+        pages::measure(&mut report, directory.path());
     }
     report.print();
 }

@@ -61,6 +61,7 @@ pub(super) fn tell(
         method: request.method.to_string(),
         path: request.uri.path().to_owned(),
         status: 0,
+        count: 1,
         network: NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0,
     });
 }
@@ -168,6 +169,7 @@ fn shown(access: &Access) -> Value {
         "method": access.method,
         "path": access.path,
         "status": access.status,
+        "count": access.count,
         "network": HEXLOWER.encode(&access.network),
     })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     pub(crate) user: Option<User>,
     party: Option<[u8; 16]>,
+    /// When the token was issued, milliseconds; none of API keys.
+    pub(crate) issued_at: Option<i64>,
     /// The identity provider's organisation that they act in.
     pub(crate) organisation: Option<String>,
     /// Of an API key: all that it may do.
@@ -69,15 +71,19 @@ impl FromRequestParts<Shared> for Caller {
             let address = shared.address(peer, &parts.headers);
             shared.rates.of_stranger(address).map_or(Ok(()), |budget| left.tell(budget))?;
         }
-        let Standing { subject, role, user, party, organisation, session, scopes } = standing?;
+        let Standing { subject, role, user, party, organisation, session, issued_at, scopes } =
+            standing?;
         access::tell(parts, shared, (&subject, role.name()), session.as_deref());
-        left.tell(shared.rates.of_caller(&subject))?;
+        // However many keys a brand has, its machines ask as often as one.
+        let machines = party.filter(|_| scopes.is_some()).map(|brand| BrandId(brand).to_string());
+        left.tell(shared.rates.of_caller(machines.as_ref().unwrap_or(&subject)))?;
         Ok(Self {
             shared: Held(shared.clone()),
             subject,
             role,
             user,
             party,
+            issued_at,
             organisation,
             scopes,
             headers: parts.headers.clone(),

@@ -1,15 +1,19 @@
-//! Erasure on request: an operator has a creator forgotten who asked for it.
+//! Erasure on request: an operator has a creator forgotten who asked for it, or the name of a brand.
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use sponsorhub_app::desk::CommandError;
 use sponsorhub_app::people;
 use sponsorhub_core::actor::Action;
-use sponsorhub_core::ids::CreatorId;
+use sponsorhub_core::ids::{BrandId, CreatorId};
+use sponsorhub_store::{Change, Rule};
 
 use super::Fault;
 use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, Path, body_of};
+use super::me::check_name;
 use super::once::Seed;
 use crate::problem::Problem;
 
@@ -39,6 +43,34 @@ pub(super) async fn ask(
             people::shut_out(desk, creator, now).map_err(Fault::from)?;
             people::ask_erasure(desk, creator, now).map_err(Fault::from)?;
             Ok((StatusCode::OK, shown(&caller, creator)?))
+        })
+    };
+    caller.once(&body, |_| {}, work).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewName {
+    name: String,
+}
+
+/// Calls a brand otherwise. The name before is found nowhere afterwards.
+pub(super) async fn name_brand(
+    caller: Caller,
+    Path(brand): Path<BrandId>,
+    body: Content,
+) -> Result<Response, Problem> {
+    caller.may(Action::Operate)?;
+    let NewName { name } = body_of(&body)?;
+    check_name(&name)?;
+    let work = async |_: Seed| {
+        tokio::task::block_in_place(|| {
+            let change = Change::NameBrand { brand, name: name.clone() };
+            match caller.shared.desk.record(change, None) {
+                Err(CommandError::Rule(Rule::BrandKnown)) => Err(not_found()),
+                done => Ok(done.map_err(Fault::from)?),
+            }?;
+            Ok((StatusCode::OK, json!({ "id": brand, "name": name })))
         })
     };
     caller.once(&body, |_| {}, work).await

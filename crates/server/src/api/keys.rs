@@ -49,6 +49,9 @@ fn fault(error: ApiKeyError) -> Problem {
             Problem::new(StatusCode::CONFLICT, "revoked_once", "it is revoked already")
         }
         ApiKeyError::Rule(Rule::ApiKeyKnown) => not_found(),
+        ApiKeyError::Replaced => {
+            Problem::new(StatusCode::CONFLICT, "replaced_once", error.to_string())
+        }
         ApiKeyError::Over => Problem::new(StatusCode::CONFLICT, "api_key_over", error.to_string()),
         ApiKeyError::Rule(rule) => super::of_rule(rule),
         ApiKeyError::Scope(_) => Fault::Field("scopes", error.to_string()).into(),

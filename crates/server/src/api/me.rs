@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sponsorhub_app::desk::CommandError;
 use sponsorhub_core::actor::{Role, Side};
 use sponsorhub_core::ids::{BrandId, CreatorId};
 use sponsorhub_store::registry::{ApiChange, Brand, PersonName, User};
@@ -59,13 +60,19 @@ fn is_shown(c: char) -> bool {
     !c.is_control() && !is_hidden
 }
 
-/// Joins, as the brand or creator that the token says. Whoever acts in an organisation joins its team.
-pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Problem> {
-    let Join { name } = body_of(&body)?;
+/// Refuses what cannot be the name of anybody.
+pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     if name.trim().is_empty() || name.len() > 200 || !name.chars().all(is_shown) {
         let fix = "1 to 200 bytes, all of them characters that are shown".to_owned();
         return Err(Fault::Field("name", fix).into());
     }
+    Ok(())
+}
+
+/// Joins, as the brand or creator that the token says. Whoever acts in an organisation joins its team.
+pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Problem> {
+    let Join { name } = body_of(&body)?;
+    check_name(&name)?;
     if caller.role == Role::Admin || caller.is_key() {
         let detail = "operators and API keys own nothing, so they do not join";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
@@ -116,7 +123,17 @@ fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> 
         changed_at: now,
         suspended_at: None,
     };
-    let keep = Change::Api(ApiChange::KeepUser(user));
-    desk.record(keep, Some(Rule::UserUnique).filter(|_| seed.is_repeat)).map_err(Fault::from)?;
+    let issued_at = caller.issued_at.unwrap_or_default();
+    let admit = Change::Api(ApiChange::Admit { user, issued_at });
+    let admitted = desk.record(admit, Some(Rule::UserUnique).filter(|_| seed.is_repeat));
+    if matches!(admitted, Err(CommandError::Rule(Rule::UserDeparted))) && team.is_none() {
+        // Nobody is or will be this brand or creator, so nothing is to be known of them.
+        let forget = match caller.role {
+            Role::Creator => Change::EraseCreator { creator: CreatorId(party), at: now },
+            _ => Change::NameBrand { brand: BrandId(party), name: BrandId(party).to_string() },
+        };
+        desk.record(forget, Some(Rule::CreatorKnown)).map_err(Fault::from)?;
+    }
+    admitted.map_err(Fault::from)?;
     Ok(party)
 }

@@ -4,6 +4,7 @@ mod access;
 mod budget;
 mod caller;
 mod campaigns;
+mod codes;
 mod deposits;
 mod disbursements;
 mod doctor;
@@ -56,7 +57,8 @@ pub(super) const BODY_BYTES_MAX: usize = 32 << 10;
 pub(crate) fn router(shared: Shared) -> Router<Shared> {
     let mut router = Router::new()
         .route("/api/openapi.json", axum::routing::get(openapi::show))
-        .route("/api/docs", axum::routing::get(reference::show));
+        .route("/api/docs", axum::routing::get(reference::show))
+        .route("/problems/{code}", axum::routing::get(codes::show));
     for path in table::paths() {
         router = router.route(&format!("/api/v1{path}"), table::of_path(path));
     }
@@ -164,6 +166,10 @@ fn of_rule(rule: Rule) -> Problem {
         }
         Rule::BrandUnique | Rule::CreatorUnique | Rule::UserUnique => {
             (StatusCode::CONFLICT, "it is there already")
+        }
+        Rule::UserDeparted => {
+            let detail = "you have left since you signed in; sign in again if you came back";
+            (StatusCode::FORBIDDEN, detail)
         }
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "this does not go together"),
     };

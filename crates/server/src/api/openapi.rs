@@ -2,6 +2,7 @@
 
 use axum::Json;
 use serde_json::{Map, Value, json};
+use sponsorhub_core::actor::{Role, Scope};
 
 use super::lists::{Filter, LIMIT, LIMIT_MAX};
 use super::schemas;
@@ -45,7 +46,10 @@ fn parameters(route: &Route) -> Vec<Value> {
 
 /// Whether a route edits a thing that others may edit too.
 fn is_edit(route: &Route) -> bool {
-    matches!(route.method, "put" | "patch") && route.path.contains('{')
+    let is_rotation = route.path == "/webhooks/{webhook}/rotate";
+    is_rotation
+        || (matches!(route.method, "put" | "patch") && route.path.contains('{'))
+        || (route.method == "delete" && route.path == "/webhooks/{webhook}")
 }
 
 /// With which statuses a request may be refused.
@@ -64,27 +68,65 @@ fn refusals(route: &Route) -> Vec<u16> {
     all
 }
 
-fn operation(route: &Route) -> Value {
-    let roles = route.action.map_or_else(
-        || "everybody who is signed in".to_owned(),
-        |action| {
-            let roles: Vec<_> = action.roles().iter().map(|role| role.name()).collect();
-            roles.join(", ")
-        },
-    );
-    let problem = || {
+/// Roles, and scopes of API keys.
+fn who_may(route: &Route) -> String {
+    let Some(action) = route.action else { return "everybody who is signed in".to_owned() };
+    let roles = action.roles().iter().map(|role| role.name().to_owned());
+    let scopes = Scope::ALL.into_iter().filter(|scope| scope.allows(action));
+    let scopes = scopes.map(|scope| format!("API keys with {}", scope.name()));
+    // What a key may do beyond, a viewer of its brand may as well.
+    let scopes = scopes.filter(|_| action.roles().contains(&Role::Viewer));
+    roles.chain(scopes).collect::<Vec<_>>().join(", ")
+}
+
+fn problem() -> Value {
+    json!({
+        "description": "a problem; `code` is stable",
+        "content": content("Problem", "application/problem+json"),
+    })
+}
+
+/// What shops report: not below `/api/v1`, and by an API key alone.
+fn reports() -> [(&'static str, Value); 2] {
+    let operation = |summary: &str, id: &str, body: Value, answer: Value| {
+        let mut responses = json!({ "200": { "description": "done", "content": answer } });
+        for status in [400, 401, 403, 408, 409, 413, 422, 500, 503] {
+            responses[status.to_string()] = problem();
+        }
+        let scope = Scope::ConversionsWrite.name();
         json!({
-            "description": "a problem; `code` is stable",
-            "content": content("Problem", "application/problem+json"),
+            "summary": summary,
+            "description": format!("Who may: API keys with {scope}. Never limited in its rate."),
+            "operationId": id,
+            "security": [{ "api_key": [] }],
+            "parameters": [{
+                "name": "SponsorHub-Signature", "in": "header", "schema": { "type": "string" },
+                "description": "where the key asks for it: t=<Unix seconds>,v1=<hex>",
+            }],
+            "requestBody": { "required": true, "content": body },
+            "responses": responses,
         })
     };
+    let lines = || json!({ "application/x-ndjson": { "schema": { "type": "string" } } });
+    let (json, told) =
+        (content("Report", "application/json"), content("ReportTold", "application/json"));
+    let one = "Report an order or a refund; the answer has its receipt";
+    let many =
+        "Report up to 10,000, one a line; the answer has a line for each and the checkpoints";
+    [
+        ("/v", json!({ "post": operation(one, "report", json, told) })),
+        ("/v/batch", json!({ "post": operation(many, "report_batch", lines(), lines()) })),
+    ]
+}
+
+fn operation(route: &Route) -> Value {
     let done = json!({
         "description": "done",
         "content": content(route.answer, "application/json"),
     });
     let mut operation = json!({
         "summary": route.about,
-        "description": format!("Who may: {roles}."),
+        "description": format!("Who may: {}.", who_may(route)),
         "parameters": parameters(route),
         "responses": { route.status.to_string(): done },
     });
@@ -104,6 +146,7 @@ fn operation(route: &Route) -> Value {
 /// The whole document.
 pub(super) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
+    paths.extend(reports().map(|(path, operations)| (path.to_owned(), operations)));
     for route in ROUTES {
         let path = paths.entry(format!("/api/v1{}", route.path)).or_insert_with(|| json!({}));
         path[route.method] = operation(route);
@@ -121,6 +164,7 @@ pub(super) fn document() -> Value {
             "schemas": schemas::all(),
             "securitySchemes": {
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "api_key": { "type": "http", "scheme": "bearer", "bearerFormat": "shk_…" },
             },
         },
     })

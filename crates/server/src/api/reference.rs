@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::Value;
 
+use super::codes::Row;
 use super::openapi;
 
 /// The only style of the page.
@@ -152,7 +153,28 @@ fn page(document: &Value) -> Result<String, std::fmt::Error> {
 }
 
 pub(super) async fn show() -> Response {
-    let page = page(&openapi::document()).unwrap_or_default();
+    respond(page(&openapi::document()).unwrap_or_default())
+}
+
+/// The page of a problem's code.
+pub(super) fn problem(code: &str, rows: &[Row]) -> Response {
+    let code = escape(code);
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Problem {code}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1><code>{code}</code></h1>\n<dl>\n"
+    );
+    for Row { statuses, about } in rows {
+        let about = escape(about).replace('`', "");
+        page += &format!("<dt>{}</dt><dd>{about}</dd>\n", escape(statuses));
+    }
+    page += "</dl>\n<p>The answer's <code>detail</code> says more, and its <code>field</code> where. \
+             <a href=\"/api/docs\">The API</a></p>\n</main>\n</body>\n</html>\n";
+    respond(page)
+}
+
+fn respond(page: String) -> Response {
     let mut response = Html(page).into_response();
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";

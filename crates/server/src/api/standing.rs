@@ -33,6 +33,8 @@ pub(super) struct Standing {
     pub(super) organisation: Option<String>,
     /// The identity provider's session; none of an API key.
     pub(super) session: Option<String>,
+    /// When the session's token was issued, milliseconds.
+    pub(super) issued_at: Option<i64>,
     /// Of an API key: all that it may do.
     pub(super) scopes: Option<Vec<Scope>>,
 }
@@ -47,7 +49,7 @@ fn forbidden(code: &'static str, detail: &'static str) -> Problem {
 
 /// Whose request it is.
 pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Problem> {
-    let token = token(request, shared)?;
+    let (token, is_foreign) = token(request, shared)?;
     if token.starts_with("shk_") {
         return of_key(request, shared);
     }
@@ -58,6 +60,10 @@ pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Pro
     })?;
     let side = claims.side.map_or("none", Side::name);
     access::tell(request, shared, (&claims.subject, side), Some(&claims.session));
+    if is_foreign {
+        let detail = "what changes something is sent by a page of this site";
+        return Err(forbidden("foreign_origin", detail).about("origin"));
+    }
     if claims.impersonator.is_some() && request.method != Method::GET {
         return Err(forbidden("impersonated", "nothing is changed in somebody else's name"));
     }
@@ -68,19 +74,27 @@ pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Pro
     let role = role(&claims, user.as_ref())?;
     let organisation = claims.organisation.map(|organisation| organisation.id);
     let party = user.as_ref().and_then(|user| user.party);
-    let (subject, session) = (claims.subject, Some(claims.session));
-    Ok(Standing { subject, role, user, party, organisation, session, scopes: None })
+    Ok(Standing {
+        subject: claims.subject,
+        role,
+        user,
+        party,
+        organisation,
+        session: Some(claims.session),
+        issued_at: Some(claims.issued_at),
+        scopes: None,
+    })
 }
 
 /// The bearer token or, sent by a browser along with any request to us, the cookie: then whatever changes
-/// something must come from a page of ours.
-fn token(request: &Parts, shared: &Shared) -> Result<String, Problem> {
+/// something must come from a page of ours, and the second says if it does not.
+fn token(request: &Parts, shared: &Shared) -> Result<(String, bool), Problem> {
     let text = |value: &header::HeaderValue| value.to_str().ok().map(str::to_owned);
     if let Some(value) = request.headers.get(header::AUTHORIZATION) {
         let value = text(value).unwrap_or_default();
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
         if scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(token.trim().to_owned());
+            return Ok((token.trim().to_owned(), false));
         }
         return Err(unauthorized("send a session token: `Authorization: Bearer …`"));
     }
@@ -93,11 +107,8 @@ fn token(request: &Parts, shared: &Shared) -> Result<String, Problem> {
     };
     let origin = request.headers.get(header::ORIGIN).and_then(text);
     let is_ours = origin.is_some_and(|origin| shared.clients.identity.is_party(&origin));
-    if is_ours || matches!(request.method, Method::GET | Method::HEAD) {
-        return Ok(session.to_owned());
-    }
-    Err(forbidden("foreign_origin", "what changes something is sent by a page of this site")
-        .about("origin"))
+    let changes_nothing = matches!(request.method, Method::GET | Method::HEAD);
+    Ok((session.to_owned(), !is_ours && !changes_nothing))
 }
 
 fn role(claims: &Claims, user: Option<&User>) -> Result<Role, Problem> {
@@ -148,6 +159,7 @@ fn of_key(request: &Parts, shared: &Shared) -> Result<Standing, Problem> {
         party: Some(party),
         organisation: None,
         session: None,
+        issued_at: None,
         scopes: Some(scopes),
     })
 }

@@ -145,6 +145,9 @@ routes! {
     post "/creators/{creator}/erasure", Some(Action::Operate),
         "Shut a creator out and erase them: now, or when their campaigns are over and nothing is owed",
         NO_BODY => 200 "Erasure", erasure::ask;
+    put "/brands/{brand}", Some(Action::Operate),
+        "Give a brand another name, as when it was that of somebody who has gone",
+        Some("NewName") => 200 "Brand", erasure::name_brand;
     post "/webhooks", Some(Action::ManageWebhooks), "Have events of one's own sent to an address",
         Some("WantedWebhook") => 201 "NewWebhook", webhooks::create;
     get "/webhooks", Some(Action::ManageWebhooks), "The caller's endpoints", None => 200 "WebhookList",

@@ -247,6 +247,9 @@ pub(super) async fn rotate(
     }
     caller
         .once(&body, hide_secret, async |Seed { id, .. }| {
+            let alone = caller.alone_with(&webhook.to_string());
+            let _alone = alone.lock().await;
+            tokio::task::block_in_place(|| caller.has_seen(&shown(&caller.webhook(webhook)?)))?;
             let (shared, keys) = (&caller.shared, caller.shared.catalog.keys());
             let until = shared.clock.now().saturating_add(overlap_ms);
             let rotated = tokio::task::block_in_place(|| {

@@ -28,6 +28,7 @@ pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
             "in_doubt": money(one.in_doubt, *currency),
             "at_provider": one.at_provider.map(|there| money(there, *currency)),
             "missing": money(one.missing(), *currency),
+            "beyond": money(one.beyond(), *currency),
         })
     });
     let holdings: Vec<_> = holdings.collect();

@@ -1,4 +1,4 @@
-//! When the payment provider's webhooks came, since this server started.
+//! When the payment provider's webhooks came; and when somebody spoke for another address.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -9,6 +9,8 @@ use sponsorhub_store::registry::Endpoint;
 pub(crate) struct Heard {
     account: Newest,
     connect: Newest,
+    /// When an `X-Forwarded-For` came from a peer that is no trusted proxy.
+    forwarded: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +29,16 @@ impl Heard {
         let newest = self.of(endpoint);
         let place = if is_believed { &newest.believed } else { &newest.refused };
         place.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// A peer that is not trusted named another address at this time.
+    pub(crate) fn note_forwarded(&self, now: i64) {
+        self.forwarded.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// When that was last so, since this server started.
+    pub(crate) fn last_forwarded(&self) -> Option<i64> {
+        Some(self.forwarded.load(Ordering::Relaxed)).filter(|at| *at != 0)
     }
 
     /// When one was last believed, and when one was last refused.

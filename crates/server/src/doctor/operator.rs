@@ -27,6 +27,7 @@ pub(crate) fn findings(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
     let now = shared.clock.now();
     let mut found = work(shared, now);
     found.extend(webhooks(shared, now));
+    found.extend(proxy(shared));
     found.extend(campaigns(shared, now)?);
     Ok(super::sorted(found))
 }
@@ -82,7 +83,7 @@ fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {
             finding.example = Some(endpoint.name().to_owned());
             found.push(finding);
         } else if believed.is_none_or(|at| now - at > SILENT_MS) {
-            let meaning = format!("no webhook about {name} in a week or since the server started");
+            let meaning = format!("no webhook about {name} in a week");
             let fix = format!("see at the provider that its endpoint is {path}");
             let mut finding = Finding::new(Severity::Warning, "webhook_silent", &meaning, &fix);
             finding.last_at = believed;
@@ -91,6 +92,17 @@ fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// A proxy that is not trusted makes all visitors one, and their limits shared.
+fn proxy(shared: &Shared) -> Option<Finding> {
+    let at = shared.heard.last_forwarded()?;
+    let meaning =
+        "X-Forwarded-For came from an address that is no trusted proxy, and was not believed";
+    let fix = "if a proxy of yours stands there, name its network by --trusted-proxy; else a visitor made it up";
+    let mut finding = Finding::new(Severity::Warning, "proxy_not_trusted", meaning, fix);
+    finding.saw(at);
+    Some(finding)
 }
 
 fn campaigns(shared: &Shared, now: i64) -> Result<Vec<Finding>, StoreError> {

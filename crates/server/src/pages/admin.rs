@@ -30,6 +30,7 @@ struct Holding {
     in_doubt: Money,
     at_provider: Option<Money>,
     missing: Money,
+    beyond: Money,
     state: Chip,
 }
 
@@ -93,6 +94,7 @@ fn holdings(shared: &Shared) -> (Vec<Holding>, Vec<Job>) {
             in_doubt: money(one.in_doubt),
             at_provider: one.at_provider.map(money),
             missing: money(one.missing()),
+            beyond: money(one.beyond()),
             state: match one.at_provider {
                 None => chip("wait", "Not compared yet"),
                 Some(_) if one.missing().is_positive() => chip("bad", "Money is missing"),

@@ -1,18 +1,21 @@
 //! Routes: path and file name match.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use data_encoding::BASE32_NOPAD;
 use sponsorhub_app::ports::random;
+use sponsorhub_core::attribution::click::NetworkFingerprint;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::api::Peer;
 use crate::net::Routes;
 use crate::pages;
 use crate::problem::Problem;
@@ -62,6 +65,14 @@ fn router(shared: Shared) -> Router {
         .layer(map_response_with_state(shared.clone(), count))
         .layer(from_fn(crate::unread::close))
         .with_state(shared)
+}
+
+/// From where a request comes, as nobody can read it without the keyring.
+fn network(shared: &Shared, peer: Option<Extension<Peer>>, headers: &HeaderMap) -> [u8; 8] {
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let peer = peer.map_or(unknown, |Extension(Peer(address))| address);
+    let address = shared.address(peer, headers);
+    NetworkFingerprint::new(shared.catalog.keys().set.pepper(), address).0
 }
 
 /// Names each answer, so that whoever asks about one can say which; counts what did not go well, wherever

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use sponsorhub_app::api_keys::{ApiKeySecret, CONVERSIONS_WRITE};
 use sponsorhub_app::intake::answer::Proven;
@@ -17,10 +17,16 @@ use sponsorhub_store::registry::{ApiKey, NearMiss};
 use sponsorhub_store::{Outcome, StoreError};
 use tokio::sync::oneshot;
 
+use super::network;
 use super::verify_batch::looks_like_reversal;
+use crate::api::Peer;
+use crate::background::Reported;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::signature;
+
+/// The status of a request whose sender left before it was answered.
+const LEFT: u16 = 499;
 
 /// What a shop is told.
 #[derive(Debug, Serialize)]
@@ -47,19 +53,60 @@ struct ToldDry<'a> {
 
 pub(super) async fn report(
     State(shared): State<Shared>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match answer(&shared, &headers, body).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
+    let key = match api_key_of(&shared, &headers) {
+        Ok(key) => key,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut row = Row::new(&shared, &key, (peer, &headers), "/v");
+    row.answered(answer(&shared, &key, &headers, body).await)
+}
+
+/// The row of the access log that a request of a known key leaves behind, also when its sender goes before
+/// it is answered.
+pub(super) struct Row<'a> {
+    shared: &'a Shared,
+    reported: Reported,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        key: &ApiKey,
+        (peer, headers): (Option<Extension<Peer>>, &HeaderMap),
+        path: &'static str,
+    ) -> Self {
+        let network = network(shared, peer, headers);
+        Self { shared, reported: Reported { key: key.id, network, path, status: LEFT } }
+    }
+
+    pub(super) fn answered(&mut self, answer: Result<Response, Problem>) -> Response {
+        let response = answer.unwrap_or_else(Problem::into_response);
+        self.reported.status = response.status().as_u16();
+        response
     }
 }
 
-async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
-    let key = authenticate(shared, headers)?;
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        if !self.shared.noted.report(self.reported, self.shared.clock.now()) {
+            self.shared.figures.near_miss_dropped();
+        }
+    }
+}
+
+async fn answer(
+    shared: &Shared,
+    key: &ApiKey,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    may_report(key)?;
     let body = shared.bodies.of_known(body, shared.limits.body).await?;
-    check_signature(shared, &key, headers, &body)?;
+    check_signature(shared, key, headers, &body)?;
     let who = Reporter { brand: key.brand };
     let now = shared.clock.now();
     let prepare = || shared.intaker.prepare(who, &body, &mut OnTheWay::default(), now);
@@ -69,9 +116,9 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
     } else {
         prepare()
     };
-    let submitted = match ready.map_err(|error| refused(shared, &key, &error))? {
+    let submitted = match ready.map_err(|error| refused(shared, key, &error))? {
         Ready::Submit(submitted) => *submitted,
-        Ready::DryRun(submitted) => return dry(shared, &key, &submitted),
+        Ready::DryRun(submitted) => return dry(shared, key, &submitted),
     };
     let Submitted { intake, pending } = submitted;
     let outcome = hand_over(shared, vec![intake]).await?.pop().ok_or_else(Problem::busy)?;
@@ -83,7 +130,7 @@ async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Resp
     } else {
         shared.intaker.finish_with_receipt(&outcome, &pending)
     };
-    let proven = proven.map_err(|error| refused(shared, &key, &error))?;
+    let proven = proven.map_err(|error| refused(shared, key, &error))?;
     Ok(told(shared, &proven))
 }
 
@@ -145,11 +192,10 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "ledger_fault", detail)
 }
 
-/// The key of a request, if it may report.
-pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Arc<ApiKey>, Problem> {
-    let key = api_key_of(shared, headers)?;
+/// Refuses keys that may not report.
+pub(super) fn may_report(key: &ApiKey) -> Result<(), Problem> {
     if key.scopes.iter().any(|scope| scope == CONVERSIONS_WRITE) {
-        return Ok(key);
+        return Ok(());
     }
     let detail = format!("this key lacks the scope {CONVERSIONS_WRITE}");
     Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).about("authorization"))
@@ -207,7 +253,7 @@ pub(super) fn check_signature(
     })?;
     let header = headers.get(signature::HEADER).and_then(|value| value.to_str().ok());
     signature::check(header, body, secret.as_bytes(), shared.clock.now())
-        .map_err(|bad| unsigned(shared, key, bad.0, bad.1))
+        .map_err(|bad| unsigned(shared, key, bad.0, &bad.1))
 }
 
 /// Counts and notes a report under a brand's key whose signature is not believed.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,19 +20,23 @@ use sponsorhub_core::ids::CampaignId;
 use sponsorhub_store::registry::ApiKey;
 use sponsorhub_store::{Intake, Outcome};
 
-use super::verify::{authenticate, check_signature, hand_over, of_store, refused};
+use super::verify::{Row, api_key_of, check_signature, hand_over, may_report, of_store, refused};
+use crate::api::Peer;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
 pub(super) async fn report(
     State(shared): State<Shared>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match answer(&shared, &headers, body).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
-    }
+    let key = match api_key_of(&shared, &headers) {
+        Ok(key) => key,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut row = Row::new(&shared, &key, (peer, &headers), "/v/batch");
+    row.answered(answer(&shared, &key, &headers, body).await)
 }
 
 /// A line on its way.
@@ -57,15 +62,20 @@ struct Batch<'a> {
     newest: BTreeMap<CampaignId, Option<Outcome>>,
 }
 
-async fn answer(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
-    let key = authenticate(shared, headers)?;
+async fn answer(
+    shared: &Shared,
+    key: &ApiKey,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    may_report(key)?;
     let _place = shared.places.take(key.brand).await.map_err(|_| Problem::busy())?;
     let body = shared.bodies.of_known(body, shared.limits.batch).await?;
-    check_signature(shared, &key, headers, &body)?;
+    check_signature(shared, key, headers, &body)?;
     let lines = split(&body, shared.limits.batch_lines)?;
     let mut batch = Batch {
         shared,
-        key: &key,
+        key,
         lines: Vec::with_capacity(lines.len()),
         events: Vec::with_capacity(lines.len()),
         pending: Vec::with_capacity(lines.len()),

@@ -4,14 +4,19 @@
 //! The signature is checked over the body as it came; the event is durable before it is acknowledged
 //! and dealt with afterwards, by the workers.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use sponsorhub_app::desk::CommandError;
 use sponsorhub_app::{inbox, people};
 use sponsorhub_providers::clerk::webhook::Headers;
 use sponsorhub_providers::stripe::webhook::{HEADER, WebhookError, Webhooks};
-use sponsorhub_store::registry::Endpoint;
+use sponsorhub_store::Change;
+use sponsorhub_store::registry::{Access, ApiChange, Endpoint};
 
+use super::network;
+use crate::api::Peer;
 use crate::bodies::Limit;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -82,6 +87,7 @@ async fn take(
 /// told again, it changes nothing.
 pub(super) async fn identity(
     State(shared): State<Shared>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -102,7 +108,15 @@ pub(super) async fn identity(
         tracing::warn!(%error, "a webhook of the identity provider was refused");
         Problem::new(StatusCode::BAD_REQUEST, "webhook", error.to_string()).about("svix-signature")
     })?;
-    match tokio::task::block_in_place(|| people::heed(&shared.desk, &told, now)) {
+    let heed = || {
+        let heeded = people::heed(&shared.desk, &told, now)?;
+        if let Some(user) = told.what.user() {
+            let row = row(&shared, user, network(&shared, peer, &headers));
+            shared.desk.record(Change::Api(ApiChange::NoteAccess(row)), None)?;
+        }
+        Ok::<_, CommandError>(heeded)
+    };
+    match tokio::task::block_in_place(heed) {
         Ok(heeded) => {
             tracing::info!(?heeded, "the identity provider told something of a user");
             Ok(StatusCode::OK)
@@ -111,5 +125,20 @@ pub(super) async fn identity(
             tracing::error!(%error, "what the identity provider told could not be done");
             Err(Problem::busy())
         }
+    }
+}
+
+/// What the identity provider had done to a user, as the access log tells it.
+fn row(shared: &Shared, user: &str, network: [u8; 8]) -> Access {
+    Access {
+        at: shared.clock.now(),
+        subject: user.to_owned(),
+        role: "identity_provider".to_owned(),
+        session: None,
+        method: "POST".to_owned(),
+        path: "/webhooks/clerk".to_owned(),
+        status: StatusCode::OK.as_u16(),
+        count: 1,
+        network,
     }
 }

@@ -4,6 +4,8 @@
 //! Two sets of values. Those of the first are kept nowhere in any form. Those of the second are sent as what
 //! somebody shows of themself or writes on purpose, and stand in the columns of [`SHOWN`] and nowhere else.
 
+mod forms;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,8 +50,9 @@ const SHOWN: [&str; 9] = [
 ];
 
 /// Fields that are shown, by the schema of the body.
-const DISPLAYS: [(&str, &str); 10] = [
+const DISPLAYS: [(&str, &str); 11] = [
     ("Join", "name"),
+    ("NewName", "name"),
     ("WantedLink", "destination"),
     ("WantedLink", "slug"),
     ("WantedCode", "readable"),
@@ -275,7 +278,7 @@ async fn doubt(play: &Play, things: &Things) {
     assert_eq!(hold.status(), StatusCode::CREATED, "{newest}");
 }
 
-fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     let output = std::process::Command::new("date")
         .args(["--utc", "--date", &format!("@{}", ms / 1_000), "+%Y-%m-%dT%H:%M:%SZ"])
         .output()
@@ -445,6 +448,8 @@ async fn nothing_personal_is_kept_in_any_form_whatever_comes_in_by_whichever_way
         assert!(!world.keys(&arguments).0);
     }
     assert!(!world.keys(&["create", "--brand", ORDER]).0);
+    // First, since by the routes campaigns end.
+    let pages = sender.pages().await;
     for (method, path, schema) in matrix::routes(&world).await {
         if !path.ends_with("/erasure") {
             sender.route((&method, &path, schema.as_deref())).await;
@@ -458,6 +463,7 @@ async fn nothing_personal_is_kept_in_any_form_whatever_comes_in_by_whichever_way
     let mut written = files(&world.data());
     assert!(written.iter().any(|(name, bytes)| name.ends_with(".db-wal") && !bytes.is_empty()));
     written.extend(exports(&play, &things[0]).await);
+    written.extend(pages);
     world.end().await;
     written.extend(files(&world.data()));
     let log = world.log();

@@ -54,12 +54,15 @@ pub(crate) struct Things {
     pub(crate) enrollment: String,
     pub(crate) conversion: String,
     pub(crate) payout: String,
+    /// A promo code of the enrollment.
+    pub(crate) code: String,
     refund: &'static str,
     user: &'static str,
     key: String,
     webhook: String,
     delivery: String,
     creator: String,
+    brand: String,
 }
 
 impl Things {
@@ -72,6 +75,8 @@ impl Things {
             .replace("{webhook}", &self.webhook)
             .replace("{delivery}", &self.delivery)
             .replace("{creator}", &self.creator)
+            .replace("{brand}", &self.brand)
+            .replace("{code}", &self.code)
     }
 }
 
@@ -181,6 +186,8 @@ impl Play {
             webhook,
             delivery: deliveries["data"][0]["delivery"].to_string(),
             creator: text(&self.ask(creator, ("get", "/me"), None).await.1["id"]),
+            brand: text(&self.ask(brand, ("get", "/me"), None).await.1["id"]),
+            code: text(&code["code"]),
         }
     }
 }
@@ -222,6 +229,8 @@ pub(crate) async fn start_in(world: Arc<World>) -> (Play, Vec<Things>) {
         webhook: "whk_00000000000000000000000000".to_owned(),
         delivery: "999".to_owned(),
         creator: "crt_00000000000000000000000000".to_owned(),
+        brand: "brd_00000000000000000000000000".to_owned(),
+        code: "SALE-00000".to_owned(),
     };
     (play, vec![a, b, missing])
 }

@@ -116,6 +116,71 @@ async fn places_that_are_taken_away_count_at_once_and_in_any_order() {
     assert_eq!(me(&world, &ann, None).await.0, StatusCode::OK);
 }
 
+/// A token outlives the user, and the place in the organisation, for which it was issued.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_left_before_they_joined_does_not_join_with_the_token_of_before() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    assert_eq!(me(&world, &ann, Some("Acme")).await.0, StatusCode::OK);
+    let now = world.sandbox.sandbox.now_ms();
+    let of_before = [
+        token(&world, "user_mia", "brand", Some("admin")),
+        token(&world, "user_zoe", "creator", None),
+        token(&world, "user_ben", "creator", None),
+        token(&world, "user_bob", "brand", None),
+    ];
+    // What is deleted was changed last long before.
+    let mut left = member("deleted", "user_mia", "admin", now - 90 * crate::world::DAY_MS);
+    left["timestamp"] = json!(now);
+    assert_eq!(tell(&world, &left).await, 200);
+    for user in ["user_zoe", "user_bob"] {
+        let gone = json!({
+            "object": "event", "type": "user.deleted", "timestamp": now,
+            "data": { "object": "user", "id": user, "deleted": true },
+        });
+        assert_eq!(tell(&world, &gone).await, 200);
+    }
+    let banned = json!({
+        "object": "event", "type": "user.updated", "timestamp": now,
+        "data": { "id": "user_ben", "banned": true, "updated_at": now },
+    });
+    assert_eq!(tell(&world, &banned).await, 200);
+    for token in &of_before {
+        let (status, body) = me(&world, token, Some("Somebody Known")).await;
+        assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "user_departed"), "{body}");
+    }
+    world.end().await;
+    for (path, bytes) in crate::search::files(&world.data()) {
+        let is_there = bytes.windows(14).any(|window| window == b"Somebody Known");
+        assert!(!is_there, "the name of who was refused is in {path}");
+    }
+}
+
+/// Who was let in again by the identity provider has a newer token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_joins_with_a_new_token() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    assert_eq!(me(&world, &ann, Some("Acme")).await.0, StatusCode::OK);
+    let now = world.sandbox.sandbox.now_ms();
+    assert_eq!(tell(&world, &member("deleted", "user_mia", "member", now)).await, 200);
+    world.pass(60_000).await;
+    let mia = token(&world, "user_mia", "brand", Some("member"));
+    let (status, body) = me(&world, &mia, Some("Mia")).await;
+    assert_eq!((status, &body["role"]), (StatusCode::OK, &json!("member")), "{body}");
+    // A week later it is forgotten that she had left.
+    assert!(departures(&world) == 1);
+    world.pass(8 * crate::world::DAY_MS).await;
+    assert!(departures(&world) == 0);
+}
+
+fn departures(world: &World) -> i64 {
+    let path = world.data().join("sponsorhub.db");
+    let database = rusqlite::Connection::open(path).expect("opens");
+    let sql = "SELECT count(*) FROM departures";
+    database.query_row(sql, [], |row| row.get(0)).expect("a count")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_deleted_is_shut_out_and_forgotten_and_the_ledger_stays() {
     let world = World::start().await;

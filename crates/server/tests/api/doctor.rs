@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::canary::rfc3339;
 use crate::world::{ADA, ADMIN, BRAND, World, text};
 
 fn finding<'a>(answer: &'a Value, code: &str) -> Option<&'a Value> {
@@ -72,6 +73,96 @@ async fn an_operator_is_told_what_a_brand_is_not() {
     assert!(finding(&answer, "webhook_silent").is_none(), "{answer}");
     // A deposit is told of by a webhook.
     world.paid(BRAND, &world.terms()).await;
+    let (_, answer) = world.get(ADMIN, "/doctor").await;
+    let own = |one: &Value| one["code"] == "webhook_silent" && one["example"] == "account";
+    assert!(!answer["data"].as_array().expect("a list").iter().any(own), "{answer}");
+}
+
+/// Findings by their codes, once the workers had time to look.
+async fn found(world: &World, who: (&str, &str), code: &str) -> Value {
+    let mut answer = Value::Null;
+    for _ in 0..200 {
+        answer = world.get(who, "/doctor").await.1;
+        if let Some(found) = finding(&answer, code) {
+            return found.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("no {code}: {answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brand_is_told_of_keys_endpoints_and_what_earns_nothing() {
+    let (play, things) = crate::cast::start().await;
+    let (world, a) = (&play.world, &things[0]);
+    let owner = crate::cast::shows("owner");
+    let soon = world.sandbox.sandbox.now_ms() + 1_000;
+    play.must(owner, ("post", "/api-keys"), &json!({ "expires_at": soon })).await;
+    // An order in the second of its click is held, and a second one by that click is rejected.
+    let links = a.fill("/campaigns/{campaign}/enrollments/{enrollment}/links");
+    let link = json!({ "destination": "https://shop.example/", "slug": "to-the-shop" });
+    play.must(crate::cast::shows("creator"), ("post", &links), &link).await;
+    let visit = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    let visit = visit.expect("a client").get(format!("{}/r/to-the-shop", world.address));
+    let visit = visit.header("user-agent", "Mozilla/5.0 Firefox/145.0").send().await;
+    let visit = visit.expect("answers");
+    let location = visit.headers()["location"].to_str().expect("text");
+    let click = location.split("sh_click=").nth(1).expect("credited");
+    let mut results = Vec::new();
+    for id in ["first", "second"] {
+        let order = json!({
+            "source": "shop", "external_id": id, "type": "sale", "amount": 5_000, "currency": "USD",
+            "click": click, "occurred_at": rfc3339(world.sandbox.sandbox.now_ms()),
+        });
+        let sent = world.client.post(format!("{}/v", world.address)).json(&order);
+        let sent = sent.bearer_auth(play.bearer(crate::cast::shows("key_report")).expect("a key"));
+        let told: Value = sent.send().await.expect("answers").json().await.expect("JSON");
+        results.push(text(&told["result"]));
+    }
+    assert_eq!(results, ["held", "rejected"]);
+    world.pass(2 * crate::world::DAY_MS).await;
+    let (_, answer) = play.ask(owner, ("get", "/doctor"), None).await;
+    let codes = ["webhook_failing", "api_key_never_used", "api_key_expired"];
+    for code in codes.into_iter().chain(["conversion_held", "click_already_used"]) {
+        let found = finding(&answer, code).unwrap_or_else(|| panic!("no {code}: {answer}"));
+        assert!(!text(&found["fix"]).is_empty() && found["count"].as_u64() >= Some(1), "{found}");
+    }
+    let (_, others) = play.ask(crate::cast::shows("brand_b"), ("get", "/doctor"), None).await;
+    for code in ["conversion_held", "click_already_used"] {
+        assert!(finding(&others, code).is_none(), "{others}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_told_what_is_stuck_missing_or_runs_too_long() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    // Visitors who say that they come from elsewhere.
+    let visit = world.client.get(format!("{}/r/nothing", world.address));
+    visit.header("x-forwarded-for", "198.51.100.7").send().await.expect("answers");
+    let proxy = found(&world, ADMIN, "proxy_not_trusted").await;
+    assert!(proxy["severity"] == "warning" && !proxy.to_string().contains("198.51"), "{proxy}");
+    let mut terms = world.terms();
+    terms["ends_at"] = json!(world.sandbox.sandbox.now_ms() + 200 * crate::world::DAY_MS);
+    let campaign = world.paid(BRAND, &terms).await;
+    assert_eq!(found(&world, ADMIN, "holding_limit").await["example"], json!(campaign));
+    // The platform's balance leaves by itself.
+    let url = format!("{}/v1/balance_settings", world.sandbox.base_url);
+    let request = world.client.post(url).bearer_auth("sk_test_api");
+    let daily = request.body("payments[payouts][schedule][interval]=daily").send().await;
+    assert_eq!(daily.expect("answers").status(), 200);
+    world.pass(3_600_000).await;
+    let failed = found(&world, ADMIN, "job_failed").await;
+    assert!(text(&failed["meaning"]).contains("payouts to manual"), "{failed}");
+}
+
+/// It looks at what is kept, not only at what came since the start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_the_doctor_still_knows_when_webhooks_came() {
+    let mut world = World::start().await;
+    world.join(BRAND).await;
+    world.paid(BRAND, &world.terms()).await;
+    std::sync::Arc::get_mut(&mut world).expect("nobody else has it").restart();
     let (_, answer) = world.get(ADMIN, "/doctor").await;
     let own = |one: &Value| one["code"] == "webhook_silent" && one["example"] == "account";
     assert!(!answer["data"].as_array().expect("a list").iter().any(own), "{answer}");

@@ -169,6 +169,10 @@ impl Trial {
         let path = format!("/creators/{}/erasure", text(&me["id"]));
         let route = "/creators/{creator}/erasure";
         self.expect(200, ADMIN, ("POST", route, &path), &json!({})).await;
+        let (_, brand) = self.world.get(BRAND, "/me").await;
+        let path = format!("/brands/{}", text(&brand["id"]));
+        let name = json!({ "name": "Fjord Coffee" });
+        self.expect(200, ADMIN, ("PUT", "/brands/{brand}", &path), &name).await;
     }
 
     async fn of_webhooks(&mut self) {
@@ -211,7 +215,7 @@ async fn sdp_673_every_route_that_changes_something_honours_its_key() {
         world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
     let mut all = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
-        let path = path.strip_prefix("/api/v1").expect("below it");
+        let Some(path) = path.strip_prefix("/api/v1") else { continue };
         for method in operations.as_object().expect("methods").keys().filter(|one| *one != "get") {
             all.insert(format!("{} {path}", method.to_uppercase()));
         }

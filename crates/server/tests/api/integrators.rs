@@ -247,6 +247,95 @@ async fn a_key_is_replaced_without_a_gap() {
     assert_eq!(status, StatusCode::FORBIDDEN);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_has_one_successor_however_many_ask_for_it_at_once() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let (_, old, _) = world.post(BRAND, "/api-keys", &json!({})).await;
+    let here = format!("/api-keys/{}/rotate", text(&old["id"]));
+    let empty = json!({});
+    let asked = (0..8).map(|_| world.post(BRAND, &here, &empty));
+    let answers = futures_util::future::join_all(asked).await;
+    let made: Vec<_> = answers.iter().filter(|(status, ..)| *status == 201).collect();
+    assert_eq!(made.len(), 1, "{answers:?}");
+    let refused = answers.iter().filter(|(status, ..)| *status != 201);
+    for (status, body, _) in refused {
+        assert_eq!((status.as_u16(), code(body)), (409, "replaced_once"), "{body}");
+    }
+    let (_, keys) = world.get(BRAND, "/api-keys").await;
+    let replacing = |one: &&Value| one["replaces"] == old["id"];
+    assert_eq!(keys["data"].as_array().expect("a list").iter().filter(replacing).count(), 1);
+    // Whoever lost its secret revokes it, and rotates again.
+    let lost = format!("/api-keys/{}", text(&made[0].1["id"]));
+    let (status, body, _) = world.ask(BRAND, (Method::DELETE, &lost), Some(&empty), None).await;
+    assert_eq!(status, 200, "{body}");
+    let (status, body, _) = world.post(BRAND, &here, &empty).await;
+    assert_eq!(status, 201, "{body}");
+}
+
+/// However many keys a brand issues, its machines take no more than one user does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_of_a_brand_share_one_budget() {
+    let world = World::start_at_rate(Options::default(), 5).await;
+    world.join(BRAND).await;
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let wanted = json!({ "scopes": ["campaigns:read"] });
+        keys.push(text(&world.post(BRAND, "/api-keys", &wanted).await.1["secret"]));
+    }
+    let mut told = Vec::new();
+    for no in 0..7 {
+        let asked = (Method::GET, "/campaigns");
+        let answer = with(&world, &keys[no % 2], asked, &Value::Null, None).await;
+        told.push(answer.0.as_u16());
+    }
+    assert_eq!(told, [200, 200, 200, 200, 200, 429, 429]);
+    assert_eq!(world.get(BRAND, "/me").await.0, 200, "people have their own");
+}
+
+/// Reports, commands at the machine, what the identity provider says, and posts of other sites.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_something_by_another_door_stands_in_the_access_log_too() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let brand = text(&world.get(BRAND, "/me").await.1["id"]);
+    let (_, key, _) = world.post(BRAND, "/api-keys", &json!({})).await;
+    let report = async |path: &str| {
+        let sent = world.client.post(format!("{}{path}", world.address)).body("{}");
+        let sent = sent.bearer_auth(text(&key["secret"]));
+        sent.send().await.expect("answers").status().as_u16()
+    };
+    let told = [report("/v").await, report("/v").await, report("/v/batch").await];
+    assert_eq!(told, [400, 400, 200]);
+    let (is_done, said) = world.keys(&["create", "--brand", &brand]);
+    assert!(is_done, "{said}");
+    let made = said.lines().next().expect("an id").to_owned();
+    assert!(world.keys(&["add-admin", "user_new"]).0);
+    let me = text(&world.get(BRAND, "/team").await.1["data"][0]["user"]);
+    let posted = world.client.post(format!("{}/api/v1/campaigns", world.address));
+    let posted = posted.header("cookie", format!("__session={}", world.token(BRAND.0, BRAND.1)));
+    let posted = posted.header("origin", "https://evil.example").json(&world.terms());
+    assert_eq!(posted.send().await.expect("answers").status(), 403);
+    assert_eq!(written(&world, &me).await[0], ("POST".into(), "/campaigns".into(), 403));
+    let (_, log) = world.get(ADMIN, "/access-log?who=sponsorhub%20keys").await;
+    let rows = log["data"].as_array().expect("a list");
+    let paths: Vec<_> = rows.iter().map(|row| text(&row["path"])).collect();
+    assert!(paths.contains(&format!("/keys/{made}")), "{paths:?}");
+    assert!(paths.contains(&"/admins/user_new".to_owned()), "{paths:?}");
+    // Reports are written by the minute, and at the end.
+    world.end().await;
+    let database = rusqlite::Connection::open(world.data().join("sponsorhub.db")).expect("opens");
+    let sql = "SELECT path, status, count, role FROM access_log WHERE subject = ?1 ORDER BY path";
+    let mut rows = database.prepare(sql).expect("SQL");
+    let rows = rows.query_map([text(&key["id"])], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    let rows: Vec<(String, u16, u32, String)> =
+        rows.expect("reads").map(|row| row.expect("a row")).collect();
+    let row = |path: &str, status, count| (path.to_owned(), status, count, "reporter".to_owned());
+    assert_eq!(rows, [row("/v", 400, 2), row("/v/batch", 200, 1)]);
+}
+
 /// Rows of the access log about somebody, newest first: method, path and status.
 async fn written(world: &World, who: &str) -> Vec<(String, String, u64)> {
     let (_, log) = world.get(ADMIN, &format!("/access-log?who={who}")).await;

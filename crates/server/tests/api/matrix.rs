@@ -3,12 +3,14 @@
 //! What comes of it stands in `matrix.txt`, to be read by people; a new route has no line there and
 //! fails. `SPONSORHUB_RECORD_MATRIX=1` writes it anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::cast::{CALLERS, shows, start};
+use crate::canary::rfc3339;
+use crate::cast::{CALLERS, Play, Things, shows, start};
 use crate::world::{World, code};
 
 /// A body that is right for a route.
@@ -29,6 +31,7 @@ pub(crate) fn body(world: &World, name: Option<&str>) -> Option<Value> {
         "Place" | "Suspension" => json!({ "is_suspended": false }),
         "WantedWebhook" => json!({ "url": "http://127.0.0.1:9/more" }),
         "ChangeWebhook" => json!({ "enabled": true }),
+        "NewName" => json!({ "name": "Fjord Coffee" }),
         "RotateWebhook" | "RotateKey" => json!({ "overlap_hours": 1 }),
         other => panic!("no body for {other}: add one"),
     })
@@ -43,7 +46,7 @@ pub(crate) async fn routes(world: &World) -> Vec<(String, String, Option<String>
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("methods") {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-            let path = path.strip_prefix("/api/v1").expect("below it").to_owned();
+            let Some(path) = path.strip_prefix("/api/v1").map(str::to_owned) else { continue };
             all.push((method.clone(), path, schema.as_str().map(str::to_owned)));
         }
     }
@@ -63,6 +66,17 @@ fn cell(status: StatusCode, answer: &Value) -> String {
     }
 }
 
+/// Callers by what they are told.
+fn write_cells(found: &mut String, cells: Vec<(&str, String)>) {
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (caller, cell) in cells {
+        alike.entry(cell).or_default().push(caller);
+    }
+    for (cell, callers) in alike {
+        writeln!(found, "    {cell}: {}", callers.join(" ")).expect("room");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_at_every_door_gets_what_the_matrix_says() {
     let (play, things) = start().await;
@@ -71,6 +85,9 @@ async fn everybody_at_every_door_gets_what_the_matrix_says() {
          # you commit a change of it. Things: a is brand A's, b is brand B's; a live campaign is\n\
          # seen by every creator.\n",
     );
+    // First, since behind the other doors campaigns end.
+    let mut beside = String::new();
+    outside(&play, &things, &mut beside).await;
     for (method, path, schema) in routes(&play.world).await {
         for of in &things {
             if !path.contains('{') && of.name != "a" {
@@ -78,23 +95,17 @@ async fn everybody_at_every_door_gets_what_the_matrix_says() {
             }
             let name = if path.contains('{') { of.name } else { "-" };
             writeln!(found, "\n{} {path} {name}", method.to_uppercase()).expect("room");
-            let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
+            let mut cells = Vec::new();
             for (caller, shows) in &CALLERS {
                 let body = body(&play.world, schema.as_deref());
                 let asked = (method.as_str(), of.fill(&path));
                 let (status, answer) = play.ask(shows, (asked.0, &asked.1), body.as_ref()).await;
-                let cell = cell(status, &answer);
-                match alike.iter_mut().find(|(known, _)| *known == cell) {
-                    Some((_, callers)) => callers.push(caller),
-                    None => alike.push((cell, vec![caller])),
-                }
+                cells.push((*caller, cell(status, &answer)));
             }
-            alike.sort();
-            for (cell, callers) in alike {
-                writeln!(found, "    {cell}: {}", callers.join(" ")).expect("room");
-            }
+            write_cells(&mut found, cells);
         }
     }
+    found += &beside;
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/matrix.txt");
     #[expect(clippy::disallowed_methods, reason = "writes the file that people read")]
     if std::env::var("SPONSORHUB_RECORD_MATRIX").is_ok() {
@@ -105,6 +116,74 @@ async fn everybody_at_every_door_gets_what_the_matrix_says() {
         assert_eq!(found, known, "see matrix.txt");
     }
     assert_eq!(found.lines().count(), known.lines().count(), "see matrix.txt");
+}
+
+/// Addresses beside the API, each with whether it is asked or told something.
+const OUTSIDE: [(&str, &str); 10] = [
+    ("post", "/v"),
+    ("post", "/v/batch"),
+    ("post", "/webhooks/stripe"),
+    ("post", "/webhooks/stripe/connect"),
+    ("post", "/webhooks/clerk"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("get", "/problems/{code}"),
+    ("get", "/r/{link}"),
+];
+
+/// An order that is tried and not kept.
+fn order_of(play: &Play, of: &Things) -> String {
+    let order = json!({
+        "source": "shop", "external_id": "tried", "type": "sale", "amount": 5_000,
+        "currency": "USD", "code": of.code, "dry_run": true,
+        "occurred_at": rfc3339(play.world.sandbox.sandbox.now_ms()),
+    });
+    order.to_string()
+}
+
+/// Everybody at the doors that are not of the API. What a shop reports is tried, not kept.
+async fn outside(play: &Play, things: &[Things], found: &mut String) {
+    let routes = concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes/mod.rs");
+    let routes = std::fs::read_to_string(routes).expect("the routes");
+    for path in routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let is_known = OUTSIDE.iter().any(|(_, known)| *known == path);
+        assert!(is_known || path.starts_with("/bare/"), "{path}: say who gets through");
+    }
+    for (method, path) in OUTSIDE {
+        let is_report = path.starts_with("/v");
+        for of in things.iter().filter(|of| is_report || of.name == "a") {
+            let name = if is_report { of.name } else { "-" };
+            writeln!(found, "\n{} {path} {name}", method.to_uppercase()).expect("room");
+            let order = order_of(play, of);
+            let path = path.replace("{code}", "busy").replace("{link}", "unknown");
+            let url = format!("{}{path}", play.world.address);
+            let mut cells = Vec::new();
+            for (caller, shows) in &CALLERS {
+                let request = if method == "get" {
+                    play.world.client.get(&url)
+                } else {
+                    play.world.client.post(&url).body(order.clone())
+                };
+                let request = match play.bearer(shows) {
+                    Some(bearer) => request.bearer_auth(bearer),
+                    None => request,
+                };
+                let answer = request.send().await.expect("answers");
+                let (status, text) = (answer.status(), answer.text().await.expect("text"));
+                let said: Value = serde_json::from_str(text.lines().next().unwrap_or_default())
+                    .unwrap_or_default();
+                let said = if said["problem"].is_object() { &said["problem"] } else { &said };
+                let cell = match said["code"].as_str() {
+                    Some(code) => code.to_owned(),
+                    None if status.is_success() || status.is_redirection() => "+".to_owned(),
+                    None => status.as_u16().to_string(),
+                };
+                cells.push((*caller, cell));
+            }
+            write_cells(found, cells);
+        }
+    }
 }
 
 /// What a request says beyond what it may say is refused, and so changes nothing.
@@ -123,7 +202,7 @@ async fn nobody_makes_themself_more_by_a_field_of_the_body() {
         seen
     };
     let before = looks().await;
-    let extras = ["role", "tenant", "brand", "state", "user", "id", "party", "is_admin"];
+    let extras = ["role", "amount", "tenant", "brand", "state", "user", "id", "party", "is_admin"];
     let mut tried = 0;
     for (method, path, schema) in routes(&play.world).await {
         let Some(good) = body(&play.world, schema.as_deref()) else { continue };

@@ -16,6 +16,13 @@ async fn document(play: &Play, things: &[Things]) -> Value {
         play.world.client.get(url).send().await.expect("answers").json().await.expect("JSON");
     for operations in document["paths"].as_object_mut().expect("paths").values_mut() {
         for operation in operations.as_object_mut().expect("methods").values_mut() {
+            // The judge makes up no lines of JSON; any text will do.
+            let bodies = operation.pointer_mut("/requestBody/content");
+            if let Some(bodies) = bodies.and_then(Value::as_object_mut) {
+                if let Some(lines) = bodies.remove("application/x-ndjson") {
+                    bodies.insert("text/plain".to_owned(), lines);
+                }
+            }
             let parameters = operation["parameters"].as_array_mut().expect("a list");
             for parameter in parameters.iter_mut().filter(|one| one["in"] == "path") {
                 let place = format!("{{{}}}", parameter["name"].as_str().expect("a name"));
@@ -27,12 +34,24 @@ async fn document(play: &Play, things: &[Things]) -> Value {
     document
 }
 
-fn run(folder: &Path, document: &Path, address: &str, (bearer, examples): (&str, u32)) {
+/// Who asks, and for what.
+struct Judged {
+    bearer: String,
+    examples: u32,
+    /// Paths by a regular expression; none: all.
+    only: Option<&'static str>,
+}
+
+fn run(folder: &Path, document: &Path, address: &str, judged: &Judged) {
+    let Judged { bearer, examples, only } = judged;
     let mut st = Command::new(folder.join("venv/bin/st"));
     st.arg("run").arg(document).args(["--url", address]);
     st.args(["--header", &format!("Authorization: Bearer {bearer}")]);
     st.args(["--max-examples", &examples.to_string(), "--seed", "1", "--no-color"]);
     st.args(["--phases", "coverage,fuzzing"]);
+    if let Some(only) = only {
+        st.args(["--include-path-regex", only]);
+    }
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,\
                   response_schema_conformance";
     st.args(["--checks", checks]).current_dir(folder);
@@ -42,9 +61,9 @@ fn run(folder: &Path, document: &Path, address: &str, (bearer, examples): (&str,
     let tested = |line: &&str| line.trim_start().starts_with("Selected: ");
     let line = said.lines().find(tested).unwrap_or_default();
     let (of, all) = line.trim().trim_start_matches("Selected: ").split_once('/').expect("a count");
-    assert_eq!(of, all, "every operation");
-    assert!(said.contains(&format!("Tested: {all}")), "{said}");
-    crate::world::proven(&format!("schemathesis found nothing in {all} operations"));
+    assert!(of == all || (only.is_some() && of == "2"), "every operation: {line}");
+    assert!(said.contains(&format!("Tested: {of}")), "{said}");
+    crate::world::proven(&format!("schemathesis found nothing in {of} operations"));
 }
 
 async fn conforms(examples: u32) {
@@ -57,10 +76,13 @@ async fn conforms(examples: u32) {
     let document = document(&play, &things).await;
     let path = play.world.data().join("openapi.json");
     std::fs::write(&path, document.to_string()).expect("written");
-    for caller in ["creator", "admin", "owner"] {
+    for (caller, only) in
+        [("creator", None), ("admin", None), ("owner", None), ("key_report", Some("^/v"))]
+    {
         let bearer = play.bearer(cast::shows(caller)).expect("a token");
         let (folder, path, address) = (folder.clone(), path.clone(), play.world.address.clone());
-        let judging = move || run(&folder, &path, &address, (&bearer, examples));
+        let judged = Judged { bearer, examples, only };
+        let judging = move || run(&folder, &path, &address, &judged);
         tokio::task::spawn_blocking(judging).await.expect("it found nothing");
     }
 }

@@ -208,6 +208,8 @@ async fn who_asked_for_a_change_is_written_down_whether_it_was_done_or_not() {
     };
     let told: Vec<_> = all.iter().rev().map(told).collect();
     let expected = [
+        "console POST /admins/user_operator 200",
+        "console POST /admins/user_second 200",
         "owner PUT /me 200",
         "creator PUT /me 200",
         "owner POST /campaigns 201",

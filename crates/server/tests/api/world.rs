@@ -291,6 +291,7 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{refund}", "7")
         .replace("{webhook}", "whk_00000000000000000000000000")
         .replace("{delivery}", "7")
+        .replace("{brand}", "brd_00000000000000000000000000")
 }
 
 /// A line for the record of proofs.

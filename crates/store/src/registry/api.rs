@@ -69,6 +69,8 @@ pub struct Access {
     pub path: String,
     /// How it was answered.
     pub status: u16,
+    /// How many requests the row stands for.
+    pub count: u32,
     /// From which network, under the pepper.
     pub network: [u8; 8],
 }
@@ -76,8 +78,25 @@ pub struct Access {
 /// One step about the API.
 #[derive(Clone, Debug)]
 pub enum ApiChange {
-    /// Somebody joins.
+    /// Somebody is listed, whatever the identity provider said of them.
     KeepUser(User),
+    /// Somebody joins by a token. Refused if they, or they out of this organisation, left after it was
+    /// issued.
+    Admit {
+        /// Who.
+        user: User,
+        /// When the token was issued, milliseconds.
+        issued_at: i64,
+    },
+    /// Somebody left the identity provider, or an organisation of it. The latest time counts.
+    NoteDeparture {
+        /// The identity provider's id of the user.
+        subject: String,
+        /// Which organisation; none: altogether.
+        organisation: Option<String>,
+        /// When, milliseconds.
+        at: i64,
+    },
     /// What a user may do changes.
     ChangeUser(UserChange),
     /// Somebody asked for a change.
@@ -103,8 +122,11 @@ impl ApiChange {
     /// Memory that its texts take.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::KeepUser(user) => {
+            Self::KeepUser(user) | Self::Admit { user, .. } => {
                 user.subject.len() + user.organisation.as_ref().map_or(0, String::len)
+            }
+            Self::NoteDeparture { subject, organisation, .. } => {
+                subject.len() + organisation.as_ref().map_or(0, String::len)
             }
             Self::NoteAccess(access) => access.subject.len() + access.path.len(),
             Self::ChangeUser(change) => change.subject.len(),

@@ -18,6 +18,13 @@ const CHANGE_BYTES: usize = 256;
 pub enum Change {
     /// A brand joins.
     AddBrand(Brand),
+    /// A brand is called otherwise. The name before is not found in the files afterwards.
+    NameBrand {
+        /// Which.
+        brand: BrandId,
+        /// The name.
+        name: String,
+    },
     /// A brand's shop expects the click token in another query parameter.
     NameClickParameter {
         /// Whose shop.
@@ -71,6 +78,14 @@ pub enum Change {
     },
     /// A brand gets a key.
     IssueApiKey(ApiKey),
+    /// A key takes over from the one that it [replaces](ApiKey::replaces), which ends at a time or
+    /// sooner.
+    ReplaceApiKey {
+        /// The new one.
+        key: ApiKey,
+        /// When the old one ends at the latest, milliseconds.
+        until: i64,
+    },
     /// A key ends at a time, so that another can take over before. The time may only come closer.
     ExpireApiKey {
         /// Which.
@@ -194,6 +209,7 @@ impl Change {
         matches!(
             self,
             Self::EraseCreator { .. }
+                | Self::NameBrand { .. }
                 | Self::DestroyCampaignKey { .. }
                 | Self::DropNote { .. }
                 | Self::Forget(_)
@@ -218,7 +234,8 @@ impl Change {
             Self::AddBrand(brand) => brand.name.len() + brand.click_parameter.len(),
             Self::NameClickParameter { parameter, .. } => parameter.len(),
             Self::AddCreator { name, .. } => name.0.len(),
-            Self::IssueApiKey(key) => {
+            Self::NameBrand { name, .. } => name.len(),
+            Self::IssueApiKey(key) | Self::ReplaceApiKey { key, .. } => {
                 let secret = key.signing_secret.as_ref().map_or(0, |secret| secret.0.len());
                 key.scopes.iter().map(String::len).sum::<usize>() + secret
             }
@@ -322,6 +339,8 @@ rules! {
     EnrollmentUnique = "enrollment_unique",
     /// An API key of this id or secret is there.
     ApiKeyUnique = "api_key_unique",
+    /// Another key has taken over from it, and stands.
+    ReplacedOnce = "replaced_once",
     /// The slug is taken.
     SlugUnique = "slug_unique",
     /// The brand has, or had, a promo code that looks the same.
@@ -348,6 +367,8 @@ rules! {
     EventWaits = "event_waits",
     /// The user, or the brand or creator, is known already.
     UserUnique = "user_unique",
+    /// The user left after their token was issued.
+    UserDeparted = "user_departed",
     /// No such user.
     UserKnown = "user_known",
     /// Somebody does not change sides.

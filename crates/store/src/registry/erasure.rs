@@ -36,4 +36,6 @@ pub struct Forgotten {
     pub accesses: i64,
     /// Deliveries that were planned before and wait no more.
     pub deliveries: i64,
+    /// Departures of users that were before.
+    pub departures: i64,
 }

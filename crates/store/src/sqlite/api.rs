@@ -10,16 +10,33 @@ use crate::registry::{Access, ApiChange, ApiRequest, Rule, User, UserChange};
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
     match change {
         ApiChange::KeepUser(user) => keep_user(connection, user)?,
+        ApiChange::Admit { user, issued_at } => {
+            let left = "SELECT 1 FROM departures
+                        WHERE subject = ?1 AND organisation IN ('', ?2) AND at_ms >= ?3";
+            let mut left = connection.prepare_cached(left)?;
+            if left.exists(params![user.subject, user.organisation, issued_at])? {
+                return Err(Rule::UserDeparted.into());
+            }
+            keep_user(connection, user)?;
+        }
+        ApiChange::NoteDeparture { subject, organisation, at } => {
+            let sql = "INSERT INTO departures (subject, organisation, at_ms) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)";
+            let organisation = organisation.as_deref().unwrap_or_default();
+            connection.prepare_cached(sql)?.execute(params![subject, organisation, at])?;
+        }
         ApiChange::ChangeUser(change) => change_user(connection, change)?,
         ApiChange::NoteAccess(access) => {
-            let Access { at, subject, role, session, method, path, status, network } = access;
+            let Access { at, subject, role, session, method, path, status, network, count } =
+                access;
             let sql = "INSERT INTO access_log
-                           (no, at_ms, subject, role, session, method, path, status, network)
-                       SELECT 1 + coalesce(max(no), 0), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                           (no, at_ms, subject, role, session, method, path, status, network,
+                            count)
+                       SELECT 1 + coalesce(max(no), 0), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
                        FROM access_log";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![at, subject, role, session, method, path, status, network])?;
+            connection.prepare_cached(sql)?.execute(params![
+                at, subject, role, session, method, path, status, network, count
+            ])?;
         }
         ApiChange::BeginRequest(request) => {
             let known = "SELECT 1 FROM api_requests WHERE subject = ?1 AND key = ?2";
@@ -151,7 +168,7 @@ pub(super) fn accesses(
     connection: &Connection,
     (before, limit): (i64, i64),
 ) -> rusqlite::Result<Vec<(u64, Access)>> {
-    let sql = "SELECT no, at_ms, subject, role, session, method, path, status, network
+    let sql = "SELECT no, at_ms, subject, role, session, method, path, status, network, count
                FROM access_log WHERE no < ?1 ORDER BY no DESC LIMIT ?2";
     let read = |row: &rusqlite::Row<'_>| {
         let access = Access {
@@ -163,6 +180,7 @@ pub(super) fn accesses(
             path: row.get(6)?,
             status: row.get(7)?,
             network: row.get(8)?,
+            count: row.get(9)?,
         };
         Ok((unsigned(row.get(0)?), access))
     };

@@ -116,10 +116,15 @@ const DELIVERIES: &str = "DELETE FROM webhook_deliveries AS d
 pub(super) fn forget(connection: &Connection, before: Forgotten) -> Done {
     run(connection, ACCESSES, [before.accesses])?;
     run(connection, DELIVERIES, [before.deliveries])?;
+    run(connection, "DELETE FROM departures WHERE at_ms < ?1", [before.departures])?;
     Ok(())
 }
 
 pub(super) fn remembers(connection: &Connection, before: Forgotten) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM departures WHERE at_ms < ?1";
+    if connection.prepare_cached(sql)?.exists([before.departures])? {
+        return Ok(true);
+    }
     let sql = "SELECT 1 FROM (SELECT at_ms, no FROM access_log ORDER BY no LIMIT 1)
                WHERE at_ms < ?1 AND no < (SELECT max(no) FROM access_log)";
     if connection.prepare_cached(sql)?.exists([before.accesses])? {

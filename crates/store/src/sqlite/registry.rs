@@ -60,6 +60,9 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
     let mut recorded = Recorded::Done;
     match change {
         Change::AddBrand(brand) => room.add_brand(brand)?,
+        Change::NameBrand { brand, name } => {
+            overwriting(connection, || room.name_brand(*brand, name))?;
+        }
         Change::NameClickParameter { brand, parameter } => {
             room.name_click_parameter(*brand, parameter)?;
         }
@@ -80,12 +83,9 @@ fn apply(connection: &Connection, change: &Change) -> Done<Recorded> {
             room.map_enrollment(*campaign, *enrollment, *creator, *at)?;
         }
         Change::IssueApiKey(key) => room.issue_api_key(key)?,
+        Change::ReplaceApiKey { key, until } => room.replace_api_key(key, *until)?,
         Change::ExpireApiKey { key, expires_at } => room.expire_api_key(*key, *expires_at)?,
-        Change::RevokeApiKey { key, at } => {
-            let found = "SELECT revoked_at_ms FROM api_keys WHERE id = ?1";
-            let set = "UPDATE api_keys SET revoked_at_ms = ?2 WHERE id = ?1";
-            room.revoke((found, set), &[&key.0], *at, Rule::ApiKeyKnown)?;
-        }
+        Change::RevokeApiKey { key, at } => room.revoke_api_key(*key, *at)?,
         Change::NoteKeyUses(uses) => room.note_key_uses(uses)?,
         Change::IssueLink { campaign, enrollment, destination, maker, at } => {
             let to = (destination.as_str(), *maker);
@@ -200,6 +200,12 @@ impl Room<'_> {
         Ok(())
     }
 
+    fn name_brand(&self, brand: BrandId, name: &str) -> Done {
+        let known =
+            self.run("UPDATE brands SET name = ?2 WHERE id = ?1", params![brand.0, name])? == 1;
+        if known { Ok(()) } else { Err(Rule::BrandKnown.into()) }
+    }
+
     fn name_click_parameter(&self, brand: BrandId, parameter: &str) -> Done {
         let sql = "UPDATE brands SET click_parameter = ?2 WHERE id = ?1";
         let known = self.run(sql, params![brand.0, parameter])? == 1;
@@ -264,7 +270,8 @@ impl Room<'_> {
         self.run(
             "INSERT INTO api_keys (id, brand_id, secret_hash, scopes, needs_signature,
                 signing_secret_wrapped, created_at_ms, last_used_at_ms, expires_at_ms,
-                revoked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                revoked_at_ms, replaces)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 key.id.0,
                 key.brand.0,
@@ -276,8 +283,24 @@ impl Room<'_> {
                 key.last_used_at,
                 key.expires_at,
                 key.revoked_at,
+                key.replaces.map(|key| key.0),
             ],
         )?;
+        Ok(())
+    }
+
+    fn replace_api_key(&self, key: &ApiKey, until: i64) -> Done {
+        let old = key.replaces.ok_or(Rule::ApiKeyKnown)?;
+        let known = "SELECT expires_at_ms FROM api_keys WHERE id = ?1 AND brand_id = ?2";
+        let mut known = self.0.prepare_cached(known)?;
+        let known = known.query_row(params![old.0, key.brand.0], |row| row.get(0)).optional()?;
+        let ends: Option<i64> = known.ok_or(Rule::ApiKeyKnown)?;
+        let replaced = "SELECT 1 FROM api_keys WHERE replaces = ?1 AND revoked_at_ms IS NULL";
+        self.must_not(Rule::ReplacedOnce, replaced, [old.0])?;
+        self.issue_api_key(key)?;
+        if ends.is_none_or(|ends| until < ends) {
+            self.expire_api_key(old, until)?;
+        }
         Ok(())
     }
 
@@ -292,6 +315,12 @@ impl Room<'_> {
         let set = "UPDATE api_keys SET expires_at_ms = ?2 WHERE id = ?1";
         self.run(set, params![key.0, expires_at])?;
         Ok(())
+    }
+
+    fn revoke_api_key(&self, key: ApiKeyId, at: i64) -> Done {
+        let found = "SELECT revoked_at_ms FROM api_keys WHERE id = ?1";
+        let set = "UPDATE api_keys SET revoked_at_ms = ?2 WHERE id = ?1";
+        self.revoke((found, set), &[&key.0], at, Rule::ApiKeyKnown)
     }
 
     fn note_key_uses(&self, uses: &[(ApiKeyId, i64)]) -> Done {

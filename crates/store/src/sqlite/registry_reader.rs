@@ -13,9 +13,9 @@ use super::reader::limited;
 use super::{api, erasure, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
-    Access, ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, EnrollmentCreator, Exchange,
-    Forgotten, KeptEvent, Link, Maker, NearMiss, NearMissCount, NoteText, Party, PersonName,
-    PromoCode, Recipient, RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
+    Access, ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, Endpoint, EnrollmentCreator,
+    Exchange, Forgotten, KeptEvent, Link, Maker, NearMiss, NearMissCount, NoteText, Party,
+    PersonName, PromoCode, Recipient, RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -61,7 +61,7 @@ macro_rules! api_keys {
     ($where:literal) => {
         concat!(
             "SELECT id, brand_id, secret_hash, scopes, needs_signature, signing_secret_wrapped,
-                created_at_ms, last_used_at_ms, expires_at_ms, revoked_at_ms
+                created_at_ms, last_used_at_ms, expires_at_ms, revoked_at_ms, replaces
              FROM api_keys WHERE ",
             $where
         )
@@ -81,6 +81,7 @@ fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         last_used_at: row.get(7)?,
         expires_at: row.get(8)?,
         revoked_at: row.get(9)?,
+        replaces: row.get::<_, Option<_>>(10)?.map(ApiKeyId),
     })
 }
 
@@ -240,6 +241,12 @@ impl RegistryReader for SqliteRegistryReader {
 
     fn remembers_events(&mut self, before: i64) -> Result<bool, StoreError> {
         provider::remembers(&self.0, before).map_err(fault)
+    }
+
+    fn newest_event(&mut self, endpoint: Endpoint) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT max(received_at_ms) FROM provider_events WHERE endpoint = ?1";
+        let newest = self.find(sql, [endpoint.name()], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(newest.flatten())
     }
 
     fn event_cursor(&mut self) -> Result<Option<String>, StoreError> {

@@ -18,7 +18,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(30) {
+    match dice.below(36) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -36,13 +36,7 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             Change::Provider(ProviderChange::FinishEvent { id, at, outcome })
         }
         6 => Change::Provider(ProviderChange::KeepCursor { cursor: dice.word(), at }),
-        7 => {
-            let outcome = Exchanged::ALL[usize::try_from(dice.below(3)).expect("few")];
-            let (campaign, planned) = (dice.campaign(), dice.below(9));
-            let (key, requests) = (dice.word(), dice.word());
-            let exchange = Exchange { campaign, planned, key, at, outcome, requests };
-            Change::Provider(ProviderChange::KeepExchange(exchange))
-        }
+        7 => exchange(dice, at),
         8 | 25 | 26 => Change::Api(ApiChange::KeepUser(user(dice, at))),
         9 | 27..=29 => {
             let role = ["viewer", "member", "owner", "creator"]
@@ -73,7 +67,16 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             path: dice.word(),
             status: 200,
             network: [7; 8],
+            count: u32::try_from(1 + dice.below(9)).expect("few"),
         })),
+        30 | 31 => {
+            let organisation = Some(dice.word()).filter(|_| dice.below(2) == 0);
+            Change::Api(ApiChange::NoteDeparture { subject: dice.word(), organisation, at })
+        }
+        32..=35 => {
+            let issued_at = dice.time();
+            Change::Api(ApiChange::Admit { user: user(dice, at), issued_at })
+        }
         12 => {
             let (subject, key) = (dice.word(), dice.word());
             let (status, body) = ([200, 409][usize::from(at % 2 == 0)], dice.word().into_bytes());
@@ -81,6 +84,15 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
         }
         _ => Change::Webhook(webhooks::change(dice, at)),
     }
+}
+
+/// What was sent to the provider.
+fn exchange(dice: &mut Dice, at: i64) -> Change {
+    let outcome = Exchanged::ALL[usize::try_from(dice.below(3)).expect("few")];
+    let (campaign, planned) = (dice.campaign(), dice.below(9));
+    let (key, requests) = (dice.word(), dice.word());
+    let exchange = Exchange { campaign, planned, key, at, outcome, requests };
+    Change::Provider(ProviderChange::KeepExchange(exchange))
 }
 
 fn user(dice: &mut Dice, at: i64) -> User {
@@ -136,6 +148,7 @@ pub(crate) struct Model {
     cursor: Option<String>,
     users: Vec<User>,
     accesses: Vec<Access>,
+    departures: Vec<(String, Option<String>, i64)>,
     requests: BTreeMap<(String, String), ApiRequest>,
     pub(crate) webhooks: webhooks::Model,
 }
@@ -193,6 +206,17 @@ impl Model {
 
     pub(crate) fn api(&mut self, change: &ApiChange) -> Result<(), Rule> {
         match change {
+            ApiChange::NoteDeparture { subject, organisation, at } => {
+                self.departures.push((subject.clone(), organisation.clone(), *at));
+            }
+            ApiChange::Admit { user, issued_at } => {
+                let has_left = self.departures.iter().any(|(subject, organisation, at)| {
+                    let is_of = organisation.is_none() || *organisation == user.organisation;
+                    *subject == user.subject && is_of && at >= issued_at
+                });
+                check(!has_left, Rule::UserDeparted)?;
+                self.api(&ApiChange::KeepUser(user.clone()))?;
+            }
             ApiChange::KeepUser(new) => {
                 let is_creator = |user: &User| user.role == "creator";
                 let same = |user: &User| {

@@ -107,6 +107,7 @@ impl Dice {
             last_used_at: None,
             expires_at: (self.below(2) == 0).then(|| self.time()),
             revoked_at: None,
+            replaces: None,
         }
     }
 
@@ -138,8 +139,9 @@ impl Dice {
 
     fn change(&mut self) -> Change {
         let at = self.time();
-        match self.below(20) {
+        match self.below(23) {
             0 => Change::AddBrand(brand(self.1 + self.below(3))),
+            1 if self.below(3) == 0 => Change::NameBrand { brand: self.brand(), name: self.word() },
             1 => Change::NameClickParameter { brand: self.brand(), parameter: self.word() },
             2 => {
                 let creator = creator_id(self.1 + self.below(3));
@@ -151,6 +153,10 @@ impl Dice {
             5 => {
                 let (campaign, enrollment) = (self.campaign(), self.enrollment());
                 Change::MapEnrollment { campaign, enrollment, creator: self.creator(), at }
+            }
+            20..=22 => {
+                let key = ApiKey { replaces: Some(self.key()), ..self.api_key() };
+                Change::ReplaceApiKey { key, until: at }
             }
             6 => Change::IssueApiKey(self.api_key()),
             7 => Change::ExpireApiKey { key: self.key(), expires_at: at },

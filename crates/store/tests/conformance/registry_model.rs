@@ -114,6 +114,10 @@ impl Model {
                 check(!self.brands.contains_key(&brand.id), Rule::BrandUnique)?;
                 self.brands.insert(brand.id, brand.clone());
             }
+            Change::NameBrand { brand, name } => {
+                let brand = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;
+                brand.name.clone_from(name);
+            }
             Change::NameClickParameter { brand, parameter } => {
                 let brand = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;
                 brand.click_parameter.clone_from(parameter);
@@ -154,6 +158,20 @@ impl Model {
     fn apply_to_keys(&mut self, change: &Change) -> Result<(), Rule> {
         match change {
             Change::IssueApiKey(key) => self.issue_api_key(key)?,
+            Change::ReplaceApiKey { key, until } => {
+                let old = self
+                    .api_keys
+                    .iter()
+                    .find(|known| Some(known.id) == key.replaces && known.brand == key.brand);
+                let old = old.ok_or(Rule::ApiKeyKnown)?.id;
+                let stands = |one: &ApiKey| one.replaces == Some(old) && one.revoked_at.is_none();
+                check(!self.api_keys.iter().any(stands), Rule::ReplacedOnce)?;
+                self.issue_api_key(key)?;
+                for known in self.api_keys.iter_mut().filter(|known| known.id == old) {
+                    let ends = known.expires_at.map_or(*until, |ends| ends.min(*until));
+                    known.expires_at = Some(ends);
+                }
+            }
             Change::ExpireApiKey { key, expires_at } => {
                 let key = self.api_keys.iter_mut().find(|known| known.id == *key);
                 let key = key.ok_or(Rule::ApiKeyKnown)?;

@@ -184,7 +184,7 @@ fn sendings_and_users_are_not_rewritten() {
     let (_directory, connection) = filled();
     let rows =
         "INSERT INTO provider_exchanges VALUES (zeroblob(16), 1, 7, 'k', 1, 'done', 'req_1');
-                INSERT INTO access_log VALUES (1, 1, 'user_a', 'admin', NULL, 'POST', '/', 200, zeroblob(8));
+                INSERT INTO access_log VALUES (1, 1, 'user_a', 'admin', NULL, 'POST', '/', 200, zeroblob(8), 1);
                 INSERT INTO users VALUES ('user_a', 'admin', NULL, NULL, 1, 1, NULL);
                 INSERT INTO users VALUES ('user_c', 'creator', zeroblob(16), NULL, 1, 1, NULL);
                 INSERT INTO users VALUES ('user_o', 'owner', randomblob(16), NULL, 1, 1, NULL);";
@@ -197,7 +197,8 @@ fn sendings_and_users_are_not_rewritten() {
         "INSERT INTO provider_exchanges VALUES (zeroblob(16), 0, 7, 'k', 1, 'done', '')",
         "UPDATE access_log SET status = 403",
         "DELETE FROM access_log",
-        "INSERT OR REPLACE INTO access_log VALUES (1, 1, 'user_b', 'admin', NULL, 'POST', '/', 200, zeroblob(8))",
+        "INSERT OR REPLACE INTO access_log VALUES (1, 1, 'user_b', 'admin', NULL, 'POST', '/', 200, zeroblob(8), 1)",
+        "INSERT INTO access_log VALUES (2, 1, 'user_b', 'admin', NULL, 'POST', '/', 200, zeroblob(8), 0)",
         "DELETE FROM users",
         "UPDATE users SET subject = 'user_b' WHERE subject = 'user_a'",
         "UPDATE users SET party = randomblob(16) WHERE subject = 'user_o'",

@@ -55,6 +55,7 @@ fn changes(campaign: CampaignId) -> Vec<Change> {
             last_used_at: None,
             expires_at: Some(T + 10),
             revoked_at: None,
+            replaces: None,
         }),
         Change::RevokeApiKey { key: KEY, at },
         Change::IssueLink {
@@ -330,13 +331,14 @@ fn rows_leave_when_their_time_is_over_and_only_from_the_old_end() {
         path: "/campaigns".to_owned(),
         status: 200,
         network: [1; 8],
+        count: 1,
     };
     let times = [T, T + 1, T + 9, T + 2, T + 10];
     for at in times {
         record(&store, Change::Api(ApiChange::NoteAccess(access(at))));
     }
     let mut reader = store.registry().expect("a reader");
-    let before = |accesses| Forgotten { accesses, deliveries: 0 };
+    let before = |accesses| Forgotten { accesses, deliveries: 0, departures: 0 };
     assert!(!reader.remembers(before(T)).expect("reads"));
     assert!(reader.remembers(before(T + 5)).expect("reads"));
     record(&store, Change::Forget(before(T + 5)));

@@ -44,6 +44,26 @@ fn terms() -> Value {
     )
 }
 
+fn report() -> Value {
+    object(
+        &[
+            ("source", text()),
+            ("external_id", text()),
+            ("type", text()),
+            ("occurred_at", json!({ "type": "string", "format": "date-time" })),
+            ("amount", number()),
+            ("currency", json!({ "enum": ["USD", "EUR", "GBP"] })),
+            ("click", text()),
+            ("code", text()),
+            ("reverses", text()),
+            ("reverses_type", text()),
+            ("campaign", text()),
+            ("dry_run", flag()),
+        ],
+        &["source", "external_id", "type", "occurred_at"],
+    )
+}
+
 pub(super) fn inputs() -> Vec<(&'static str, Value)> {
     vec![
         ("Nothing", json!({ "type": "object", "maxProperties": 0 })),
@@ -63,6 +83,8 @@ pub(super) fn inputs() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("UpholdHold", object(&[("reason", text())], &["reason"])),
+        ("Report", report()),
+        ("NewName", object(&[("name", text())], &["name"])),
         ("Place", object(&[("role", text()), ("is_suspended", flag())], &[])),
         ("Suspension", object(&[("is_suspended", flag())], &["is_suspended"])),
         ("CancelPayout", object(&[("reason", text())], &["reason"])),

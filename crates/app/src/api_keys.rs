@@ -203,11 +203,11 @@ fn make(
         expires_at: wanted.expires_at,
         revoked_at: None,
     };
-    let change = match replaces {
+    let step = match replaces {
         Some((_, until)) => Change::ReplaceApiKey { key, until },
         None => Change::IssueApiKey(key),
     };
-    match record(store, change) {
+    match record(store, step) {
         Err(ApiKeyError::Rule(Rule::ReplacedOnce)) => return Err(ApiKeyError::Replaced),
         recorded => recorded?,
     }

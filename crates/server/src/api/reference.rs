@@ -167,7 +167,7 @@ pub(super) fn problem(code: &str, rows: &[Row]) -> Response {
     );
     for Row { statuses, about } in rows {
         let about = escape(about).replace('`', "");
-        page += &format!("<dt>{}</dt><dd>{about}</dd>\n", escape(statuses));
+        page.extend(["<dt>", &escape(statuses), "</dt><dd>", &about, "</dd>\n"]);
     }
     page += "</dl>\n<p>The answer's <code>detail</code> says more, and its <code>field</code> where. \
              <a href=\"/api/docs\">The API</a></p>\n</main>\n</body>\n</html>\n";

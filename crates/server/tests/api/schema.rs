@@ -18,10 +18,10 @@ async fn document(play: &Play, things: &[Things]) -> Value {
         for operation in operations.as_object_mut().expect("methods").values_mut() {
             // The judge makes up no lines of JSON; any text will do.
             let bodies = operation.pointer_mut("/requestBody/content");
-            if let Some(bodies) = bodies.and_then(Value::as_object_mut) {
-                if let Some(lines) = bodies.remove("application/x-ndjson") {
-                    bodies.insert("text/plain".to_owned(), lines);
-                }
+            if let Some(bodies) = bodies.and_then(Value::as_object_mut)
+                && let Some(lines) = bodies.remove("application/x-ndjson")
+            {
+                bodies.insert("text/plain".to_owned(), lines);
             }
             let parameters = operation["parameters"].as_array_mut().expect("a list");
             for parameter in parameters.iter_mut().filter(|one| one["in"] == "path") {

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 use sponsorhub_app::earnings::Earnings;
 use sponsorhub_core::attribution::link::LinkToken;
+use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::unit::{Unit, UnitKind};
@@ -58,11 +59,16 @@ struct Waiting {
 struct Page {
     shell: Shell,
     done: Option<&'static str>,
+    id: CampaignId,
+    /// Entries of its ledger when this was looked at.
+    entries: Seq,
     path: String,
     brand: String,
     offer: String,
     state: Chip,
     ended_at: Option<Moment>,
+    /// Whether what is made now can earn something.
+    may_share: bool,
     earnings: Shown,
     links: Vec<Link>,
     codes: Vec<String>,
@@ -173,14 +179,20 @@ pub(in super::super) async fn show(
             let no = state.enrollment_no(enrollment)?;
             let terms = state.terms();
             let earnings = Shown::of(&Earnings::of(state, no, today), terms.currency);
+            let ended_at = state.enrollment(no).ended_at;
+            let is_over =
+                matches!(state.state(), State::Completed | State::PaidOut | State::Cancelled);
             let page = Page {
                 shell: visitor.titled(show::offer(terms)),
                 done: asked.done.as_deref().and_then(show::done),
+                id: campaign,
+                entries: state.head(),
                 path: format!("/creator/campaigns/{campaign}"),
                 brand: String::new(),
                 offer: show::offer(terms),
                 state: show::state(state.state()),
-                ended_at: state.enrollment(no).ended_at.map(Moment),
+                ended_at: ended_at.map(Moment),
+                may_share: ended_at.is_none() && !is_over,
                 earnings,
                 links,
                 codes,

@@ -92,7 +92,8 @@ async function play(browser) {
   const before = await standing(people);
   const site = await elsewhere((url) => (url.searchParams.has("to") ? page(url.searchParams.get("to")) : ""));
   try {
-    for (const path of paths) {
+    // Signed out, nobody has anything to lose: that one comes last.
+    for (const path of paths.toSorted((a, b) => (a === "/sign-out") - (b === "/sign-out"))) {
       const who = path.startsWith("/creator") ? creator : path.startsWith("/admin") ? admin : brand;
       const steps = path.includes("{step}") ? ["pause", "complete"] : [""];
       for (const step of steps) {

@@ -1,6 +1,6 @@
 // Three people and a shopper: a brand pays for a campaign, a creator shares a link, somebody buys, an operator
 // decides, and the money arrives. Everything is pressed and written in the browser; only time is moved from outside.
-import { Clock, Person, leave, makesLink, open, opensCampaign } from "./people.mjs";
+import { Clock, Person, leave, makesLink, open, opensCampaign, until } from "./people.mjs";
 
 const [base, executablePath, sandbox] = process.argv.slice(2);
 const world = { base, sandbox };
@@ -51,6 +51,8 @@ async function play(browser) {
   const stays = await brand.page.evaluate(() => document.body.dataset.stays);
   if (stays !== "here") throw new Error("the brand's page was loaded again");
   await creator.reads("Pending", "20.00 USD");
+  await creator.page.click(".qr summary");
+  await until("the link is shown as a picture", () => creator.page.$eval(".qr img", (one) => one.naturalWidth > 0));
   told("the creator sees what it earns, without another visit either");
 
   await clock.move({ mode: "stepped" });
@@ -80,6 +82,11 @@ async function play(browser) {
   await creator.follows("Why was I paid this? Payout " + await payout(creator));
   await creator.sees("Why was I paid 50.00 USD?");
   await creator.sees("Together 50.00 USD");
+  await creator.goes(own);
+  await creator.follows("Statement to print or to keep as a file");
+  await creator.sees("Statement for nils");
+  await creator.sees("Together 50.00 USD");
+  await creator.sees("Arrived 50.00 USD");
   await brand.goes(campaign);
   await brand.reads("Paid", "50.00 USD");
   await brand.follows("Conversions");

@@ -70,11 +70,11 @@ fn shape(path: &str) -> String {
 fn paths(campaign: &str) -> Vec<String> {
     let looks = pages().into_iter().filter(|(method, path)| {
         // One goes on for ever, the other is a file.
-        *method == reqwest::Method::GET && !path.starts_with("/live/") && !path.ends_with(".csv")
+        *method == reqwest::Method::GET && !path.starts_with("/live/") && !path.contains(".csv")
     });
     let paths =
         looks.map(|(_, path)| path.replace("{campaign}", campaign).replace("{payout}", "1"));
-    paths.map(|path| path.replace("{step}", "pause")).collect()
+    paths.map(|path| path.replace("{step}", "pause").replace("{link}", "1")).collect()
 }
 
 /// A live campaign with a link, a code, and a hundred orders that are held.

@@ -25,8 +25,9 @@ use super::home::Shown;
 use crate::api::{Fault, Path, Query, not_found};
 use crate::problem::Problem;
 
-struct Link {
-    url: String,
+pub(super) struct Link {
+    pub(super) number: u32,
+    pub(super) url: String,
     destination: String,
     clicks: u64,
 }
@@ -82,7 +83,7 @@ struct Page {
 }
 
 /// The caller's part in a campaign.
-fn own(visitor: &Visitor, campaign: CampaignId) -> Result<EnrollmentId, Problem> {
+pub(super) fn own(visitor: &Visitor, campaign: CampaignId) -> Result<EnrollmentId, Problem> {
     visitor.caller.sees(campaign)?;
     let mut own = visitor.caller.enrollments()?.into_iter();
     Ok(own.find(|(of, _)| *of == campaign).ok_or_else(not_found)?.1)
@@ -137,7 +138,8 @@ fn payouts(state: &Campaign, no: EnrollmentNo) -> Vec<Payout> {
     shown.collect()
 }
 
-fn links(
+/// The links that work, the oldest first.
+pub(super) fn links(
     visitor: &Visitor,
     campaign: CampaignId,
     enrollment: EnrollmentId,
@@ -152,6 +154,7 @@ fn links(
         let token = LinkToken { campaign, enrollment, number }.sign(&keys.set);
         let hours = clicks.hours_of_link(campaign, number, (0, i64::MAX)).map_err(Fault::from)?;
         links.push(Link {
+            number,
             url: format!("{}/r/{token}", shared.public_url),
             destination: link.destination,
             clicks: hours.iter().map(|hour| hour.credited).sum(),

@@ -42,7 +42,7 @@ async function play(browser) {
   const phone = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Mobile Safari/537.36";
   const shopper = await Person.comes(browser, world, phone);
   await brand.page.evaluate(() => { document.body.dataset.stays = "here"; });
-  const pressed = await buys(shopper, link, 20_000, () => clock.move({ advance_ms: 600_000 }));
+  const pressed = await buys(shopper, link, 20_000, () => clock.move({ advance_ms: 240_000 }));
   const left = () => Math.max(1, 2_000 - (Date.now() - pressed));
   await brand.reads("Orders", "1", left());
   told(`a shopper buys, and the brand sees it within two seconds`);

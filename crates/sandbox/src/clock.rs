@@ -2,8 +2,9 @@
 //! signatures of webhooks, tokens.
 //!
 //! Stepped, it stands still until somebody moves it, so that a story of months is told in a minute
-//! and a test means the same on every machine. Real, it follows the operating system. It never goes
-//! back, whoever asks.
+//! and a test means the same on every machine. Running, it goes on from the time that it shows as
+//! fast as the operating system's, so that a person who tries something sees time pass. Real, it
+//! shows the operating system's time. In each way it can be moved on, and it never goes back.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,9 @@ pub enum ClockStart {
 pub enum ClockMode {
     /// When it is told to.
     Stepped,
-    /// By itself.
+    /// By itself, from the time that it shows.
+    Running,
+    /// By itself, and at least as far as the operating system's.
     Real,
 }
 
@@ -49,7 +52,7 @@ const MS_MAX: i64 = 253_402_300_799_999;
 #[derive(Debug)]
 pub(crate) struct Clock {
     mode: ClockMode,
-    /// Real: how far ahead of the operating system.
+    /// Where it moves by itself: how far ahead of the operating system; negative for behind it.
     ahead_ms: i64,
     shown_ms: i64,
 }
@@ -70,13 +73,13 @@ impl Clock {
 
     /// Milliseconds since 1970; never less than it has said before.
     pub(crate) fn now_ms(&mut self) -> i64 {
-        if self.mode == ClockMode::Real {
+        if self.mode != ClockMode::Stepped {
             self.shown_ms = self.shown_ms.max(system_ms().saturating_add(self.ahead_ms));
         }
         self.shown_ms
     }
 
-    /// Moves to a time, which a real clock then goes on from.
+    /// Moves to a time, which a clock that moves by itself then goes on from.
     pub(crate) fn set(&mut self, to_ms: i64) -> Result<i64, ClockRefusal> {
         let now_ms = self.now_ms();
         if to_ms < now_ms {
@@ -85,7 +88,7 @@ impl Clock {
         if to_ms > MS_MAX {
             return Err(ClockRefusal::TooFar);
         }
-        if self.mode == ClockMode::Real {
+        if self.mode != ClockMode::Stepped {
             self.ahead_ms = to_ms.saturating_sub(system_ms());
         }
         self.shown_ms = to_ms;
@@ -100,9 +103,12 @@ impl Clock {
 
     /// Goes on in another way from the time that it shows.
     pub(crate) fn switch(&mut self, mode: ClockMode) {
-        let now_ms = self.now_ms();
-        // A stepped clock may be ahead of the world; one that is behind catches up.
-        self.ahead_ms = now_ms.saturating_sub(system_ms()).max(0);
+        let ahead_ms = self.now_ms().saturating_sub(system_ms());
+        self.ahead_ms = match mode {
+            ClockMode::Stepped | ClockMode::Running => ahead_ms,
+            // It may be ahead of the world; one that is behind catches up.
+            ClockMode::Real => ahead_ms.max(0),
+        };
         self.mode = mode;
     }
 }
@@ -149,5 +155,27 @@ mod tests {
         let mut clock = Clock::new(ClockStart::Stepped { at_ms: 5 });
         clock.switch(ClockMode::Real);
         assert!(clock.now_ms() > 1_600_000_000_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_running_goes_on_from_what_it_shows_and_can_still_be_moved() {
+        let (mut clock, day) = (Clock::new(ClockStart::Stepped { at_ms: 5 }), 86_400_000);
+        clock.switch(ClockMode::Running);
+        let begun = clock.now_ms();
+        assert!((5..day).contains(&begun), "{begun}: it does not catch up with the world");
+        let passes = |clock: &mut Clock| {
+            let before = clock.now_ms();
+            (0..100_000_000).any(|_| clock.now_ms() > before)
+        };
+        assert!(passes(&mut clock), "time goes on by itself");
+        let moved = clock.advance(day).expect("forward");
+        assert!(moved >= begun + day);
+        assert!((moved..moved + day).contains(&clock.now_ms()));
+        assert!(passes(&mut clock), "also after it was moved");
+        let now_ms = clock.now_ms();
+        assert!(matches!(clock.set(now_ms - day), Err(ClockRefusal::Back { .. })));
+        clock.switch(ClockMode::Stepped);
+        let stopped = clock.now_ms();
+        assert!(stopped >= now_ms && !(0..1_000).any(|_| clock.now_ms() != stopped));
     }
 }

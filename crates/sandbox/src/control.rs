@@ -4,7 +4,7 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /_control/clock` | `{now_ms, mode}` |
-//! | `POST /_control/clock` | `{advance_ms}` or `{set_ms}`, and `{mode: "stepped" or "real"}` |
+//! | `POST /_control/clock` | `{advance_ms}` or `{set_ms}`, and `{mode: "stepped", "running" or "real"}` |
 //! | `POST /_control/checkout/{id}/pay` | `{method: "card" or "delayed", outcome: "succeed" or "fail"}` |
 //! | `POST /_control/checkout/{id}/settle` | decides a delayed payment: `{outcome?}` |
 //! | `POST /_control/checkout/{id}/dispute` | the payer's bank takes the money away: `{amount?}` |

@@ -25,7 +25,7 @@ pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title} (sandbox)</title>\n<style>\n\
+         <title>{title} (sandbox)</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n\
          body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem; }}\n\
          button, input, select {{ font: inherit; padding: .4rem .8rem; margin: .2rem 0; }}\n\
          .note {{ background: #fff7d6; border: 1px solid #e5d48a; padding: .5rem 1rem; }}\n\

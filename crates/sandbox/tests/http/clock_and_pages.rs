@@ -25,6 +25,16 @@ async fn the_clock_is_read_and_moved_by_the_control_api_and_never_back() {
         assert_eq!(world.control("/_control/clock", wrong).await.status, 400);
     }
     assert_eq!(world.sandbox().now_ms(), 9_000);
+    let running = world.control("/_control/clock", json!({ "mode": "running" })).await.ok();
+    assert_eq!(running["mode"], "running");
+    let begun = running["now_ms"].as_i64().expect("a time");
+    assert!((9_000..3_600_000).contains(&begun), "from where it stood: {begun}");
+    while world.sandbox().now_ms() == begun {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let day = json!({ "advance_ms": 86_400_000 });
+    let moved = world.control("/_control/clock", day).await.ok();
+    assert!(moved["now_ms"].as_i64() > Some(begun + 86_400_000) && moved["mode"] == "running");
     let real = world.control("/_control/clock", json!({ "mode": "real" })).await.ok();
     assert_eq!(real["mode"], "real");
     assert!(real["now_ms"].as_i64() > Some(1_600_000_000_000));

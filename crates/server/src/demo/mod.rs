@@ -23,7 +23,7 @@ use sponsorhub_app::ports::random;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_providers::secret::Secret;
-use sponsorhub_sandbox::{ClockStart, Options, Running, Sandbox, WebhookEndpoint};
+use sponsorhub_sandbox::{ClockMode, ClockStart, Options, Running, Sandbox, WebhookEndpoint};
 use tokio::sync::oneshot;
 
 use crate::config::{ClockKind, Config};
@@ -90,6 +90,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             return report(tale, &directory.path, played, arguments.json);
         }
         let code = report(tale, &directory.path, played, false)?;
+        // The story steps from day to day; whoever tries something now lives in its last one.
+        house.sandbox.sandbox.switch_clock(ClockMode::Running);
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nIt stays up until you press Ctrl-C:")?;
         writeln!(out, "  the pages: sign in            {product}/sign-in")?;
@@ -98,6 +100,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         writeln!(out, "  figures for operators         {product}/metrics")?;
         writeln!(out, "  the sandbox: tokens           {}/clerk/sign-in", addresses.1)?;
         writeln!(out, "  the sandbox: the shop         {}/shop/", addresses.1)?;
+        writeln!(
+            out,
+            "Time goes on from the story's last day, and can be moved on, here by a day:"
+        )?;
+        writeln!(
+            out,
+            "  curl {}/_control/clock --json '{{\"advance_ms\": 86400000}}'",
+            addresses.1
+        )?;
         out.flush()?;
         drop(out);
         house.unless_it_ends(async { Ok(tokio::signal::ctrl_c().await?) }).await?;

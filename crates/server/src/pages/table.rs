@@ -74,7 +74,10 @@ pages! {
     get "/creator/campaigns", creator(Action::ReadCampaign), creator::join::list;
     get "/creator/campaigns/{campaign}", creator(Action::ReadOwnEarnings), creator::campaign::show;
     post "/creator/campaigns/{campaign}/links", creator(Action::MakeLink), creator::campaign::make_link;
+    get "/creator/campaigns/{campaign}/links/{link}/qr.svg", creator(Action::ReadOwnEarnings), creator::share::qr;
     post "/creator/campaigns/{campaign}/codes", creator(Action::MakeCode), creator::campaign::make_code;
+    get "/creator/campaigns/{campaign}/statement", creator(Action::ReadOwnEarnings), creator::statement::show;
+    get "/creator/campaigns/{campaign}/statement.csv", creator(Action::ReadOwnEarnings), creator::statement::file;
     get "/creator/campaigns/{campaign}/payouts/{payout}", creator(Action::ReadPayouts), creator::payout::show;
     post "/creator/campaigns/{campaign}/join", creator(Action::Enroll), creator::join::join;
     get "/admin", OPERATOR, admin::show;

@@ -12,7 +12,7 @@ use crate::reader::{Reader, Seen, pages};
 
 fn filled(path: &str, things: &Things) -> String {
     // A step that changes nothing of a campaign that is live.
-    things.fill(path).replace("{step}", "resume")
+    things.fill(path).replace("{step}", "resume").replace("{link}", "1")
 }
 
 fn cell(seen: &Seen) -> String {

@@ -77,6 +77,14 @@ async fn a_button_that_is_pressed_twice_does_it_once_and_stands_in_the_access_lo
     let page = reader.get(&format!("{path}?done=link")).await;
     assert!(page.text.contains("Your link is ready."));
     assert_eq!(page.text.matches("leads to https://shop.example/offer").count(), 1);
+    // The link as a picture, drawn here and shown to its creator only.
+    let (_, picture) = page.text.rsplit_once("<img src=\"").expect("a picture");
+    let picture = picture.split('"').next().expect("its end");
+    let seen = reader.get(picture).await;
+    assert_eq!(seen.header("content-type"), "image/svg+xml");
+    assert!(seen.text.starts_with("<svg ") && !seen.text.contains("<script"), "{}", seen.text);
+    let other = Reader::new(&play.world, play.bearer(shows("creator_b")));
+    assert_eq!(other.get(picture).await.status.as_u16(), 404);
     let (_, log) = play.world.get(ADMIN, "/access-log").await;
     let written = log["data"].as_array().expect("a list").iter().filter(|one| {
         let path = one["path"].as_str().unwrap_or_default();

@@ -8,7 +8,9 @@ mod cast;
 mod world;
 
 mod doors;
+mod fields;
 mod forms;
+mod markup;
 mod reader;
 mod sessions;
 mod story;

@@ -12,7 +12,7 @@ const OUT: [&str; 10] =
     ["", "\">", "'>", "</title>", "</time>", "--> ", "]]>", "\\\">", "{{7*7}}", "</textarea>"];
 
 /// What would be seen to run or to change the page.
-const IN: [&str; 10] = [
+pub(crate) const IN: [&str; 10] = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "<svg/onload=alert(1)>",
@@ -25,8 +25,14 @@ const IN: [&str; 10] = [
     "&lt;script&gt;&#x3c;b&#62;",
 ];
 
+/// A hundred of them.
+pub(crate) fn hostile() -> Vec<String> {
+    let all = OUT.iter().flat_map(|out| IN.iter().map(move |within| format!("{out}{within}")));
+    all.collect()
+}
+
 /// A text as pages write it.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for letter in text.chars() {
         match letter {
@@ -48,19 +54,16 @@ async fn a_hundred_hostile_names_are_shown_as_texts_to_everybody_who_reads_them(
     world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
     let plain = Reader::of(&world, BRAND).get(&format!("/brand{path}")).await.text;
     let mut names = Vec::new();
-    for out in OUT {
-        for within in IN {
-            let name = format!("{out}{within}");
-            let user = format!("user_{}", names.len());
-            let creator = Reader::of(&world, (&user, "creator"));
-            let joined = creator.post("/join", &[("name", &name)]).await;
-            assert_eq!(joined.location(), "/creator", "{name}: {}", joined.text);
-            let own = creator.get("/creator").await.text;
-            let header = format!("<span class=\"name\">{}</span>", escaped(name.trim()));
-            assert!(own.contains(&header), "{name}: {own}");
-            assert_eq!(own.matches("<script").count(), 1, "{name}");
-            names.push(name);
-        }
+    for name in hostile() {
+        let user = format!("user_{}", names.len());
+        let creator = Reader::of(&world, (&user, "creator"));
+        let joined = creator.post("/join", &[("name", &name)]).await;
+        assert_eq!(joined.location(), "/creator", "{name}: {}", joined.text);
+        let own = creator.get("/creator").await.text;
+        let header = format!("<span class=\"name\">{}</span>", escaped(name.trim()));
+        assert!(own.contains(&header), "{name}: {own}");
+        assert_eq!(own.matches("<script").count(), 1, "{name}");
+        names.push(name);
     }
     assert_eq!(names.len(), 100);
     // A brand reads the names of those who take part, in a table and in a picture.

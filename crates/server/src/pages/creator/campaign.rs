@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 use sponsorhub_app::earnings::Earnings;
 use sponsorhub_core::attribution::link::LinkToken;
+use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::unit::{Unit, UnitKind};
@@ -24,8 +25,9 @@ use super::home::Shown;
 use crate::api::{Fault, Path, Query, not_found};
 use crate::problem::Problem;
 
-struct Link {
-    url: String,
+pub(super) struct Link {
+    pub(super) number: u32,
+    pub(super) url: String,
     destination: String,
     clicks: u64,
 }
@@ -58,11 +60,16 @@ struct Waiting {
 struct Page {
     shell: Shell,
     done: Option<&'static str>,
+    id: CampaignId,
+    /// Entries of its ledger when this was looked at.
+    entries: Seq,
     path: String,
     brand: String,
     offer: String,
     state: Chip,
     ended_at: Option<Moment>,
+    /// Whether what is made now can earn something.
+    may_share: bool,
     earnings: Shown,
     links: Vec<Link>,
     codes: Vec<String>,
@@ -76,7 +83,7 @@ struct Page {
 }
 
 /// The caller's part in a campaign.
-fn own(visitor: &Visitor, campaign: CampaignId) -> Result<EnrollmentId, Problem> {
+pub(super) fn own(visitor: &Visitor, campaign: CampaignId) -> Result<EnrollmentId, Problem> {
     visitor.caller.sees(campaign)?;
     let mut own = visitor.caller.enrollments()?.into_iter();
     Ok(own.find(|(of, _)| *of == campaign).ok_or_else(not_found)?.1)
@@ -131,7 +138,8 @@ fn payouts(state: &Campaign, no: EnrollmentNo) -> Vec<Payout> {
     shown.collect()
 }
 
-fn links(
+/// The links that work, the oldest first.
+pub(super) fn links(
     visitor: &Visitor,
     campaign: CampaignId,
     enrollment: EnrollmentId,
@@ -146,6 +154,7 @@ fn links(
         let token = LinkToken { campaign, enrollment, number }.sign(&keys.set);
         let hours = clicks.hours_of_link(campaign, number, (0, i64::MAX)).map_err(Fault::from)?;
         links.push(Link {
+            number,
             url: format!("{}/r/{token}", shared.public_url),
             destination: link.destination,
             clicks: hours.iter().map(|hour| hour.credited).sum(),
@@ -173,14 +182,20 @@ pub(in super::super) async fn show(
             let no = state.enrollment_no(enrollment)?;
             let terms = state.terms();
             let earnings = Shown::of(&Earnings::of(state, no, today), terms.currency);
+            let ended_at = state.enrollment(no).ended_at;
+            let is_over =
+                matches!(state.state(), State::Completed | State::PaidOut | State::Cancelled);
             let page = Page {
                 shell: visitor.titled(show::offer(terms)),
                 done: asked.done.as_deref().and_then(show::done),
+                id: campaign,
+                entries: state.head(),
                 path: format!("/creator/campaigns/{campaign}"),
                 brand: String::new(),
                 offer: show::offer(terms),
                 state: show::state(state.state()),
-                ended_at: state.enrollment(no).ended_at.map(Moment),
+                ended_at: ended_at.map(Moment),
+                may_share: ended_at.is_none() && !is_over,
                 earnings,
                 links,
                 codes,

@@ -4,6 +4,8 @@ pub(super) mod campaign;
 pub(super) mod home;
 pub(super) mod join;
 pub(super) mod payout;
+pub(super) mod share;
+pub(super) mod statement;
 
 use sponsorhub_core::ids::BrandId;
 

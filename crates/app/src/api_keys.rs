@@ -231,7 +231,7 @@ pub struct Rotation {
     pub key: ApiKeyId,
     /// How long it goes on to be valid at the latest, milliseconds.
     pub until: i64,
-    /// From when the new one is no longer valid, milliseconds.
+    /// From when the new one is no longer valid, milliseconds; as the old one where nothing is said.
     pub expires_at: Option<i64>,
 }
 
@@ -254,6 +254,7 @@ pub fn rotate(
         return Err(ApiKeyError::Over);
     }
     let (scopes, needs_signature) = (known.scopes, known.needs_signature);
+    let expires_at = expires_at.or(known.expires_at);
     let wanted = Wanted { brand, scopes, needs_signature, expires_at };
     make(store, (keys, chance), wanted, Some((key, until)), now)
 }

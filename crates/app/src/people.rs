@@ -97,7 +97,7 @@ pub enum Heeded {
 const SKEW_MS: i64 = 5_000;
 
 /// Heeds what was told. Told again, or late, it changes nothing. Of who has not joined yet it is remembered
-/// that they left: a token that they still hold must not let them in.
+/// that they left, or have another place: a token that they still hold must not let them in by the old one.
 ///
 /// # Errors
 /// [`CommandError`]: tell it again.
@@ -110,7 +110,7 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
         What::Other => return Ok(Heeded::Nothing),
     };
     let can_be_kept = is_id(user, "user_") && organisation.is_none_or(|id| is_id(id, "org_"));
-    if can_be_kept && !matches!(told.what, What::Placed { .. }) {
+    if can_be_kept {
         // Before it is looked who is there: whoever joins in between is refused or found.
         let (subject, organisation) = (user.clone(), organisation.cloned());
         let at = told.at.saturating_add(SKEW_MS);

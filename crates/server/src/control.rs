@@ -64,6 +64,7 @@ pub(crate) fn listen(directory: &Path, shared: Shared) -> Result<Door> {
         .route("/keys/of/{brand}", get(list))
         .route("/keys/{key}/revoke", post(revoke))
         .route("/admins", get(admins).post(add_admin).delete(remove_admin))
+        .route("/noted", post(noted))
         .route("/doctor", get(doctor))
         .with_state(shared);
     #[expect(clippy::disallowed_methods, reason = "the door is held by its task and ends with it")]
@@ -133,6 +134,17 @@ async fn revoke(
         let now = shared.clock.now();
         api_keys::revoke(&*shared.store, key, now)?;
         by_hand(&*shared.store, format!("/keys/{key}/revoke"), now);
+        Ok(())
+    })
+    .await
+}
+
+async fn noted(
+    State(shared): State<Shared>,
+    Json(path): Json<String>,
+) -> Result<Json<()>, Problem> {
+    apart(move || {
+        by_hand(&*shared.store, path, shared.clock.now());
         Ok(())
     })
     .await

@@ -139,12 +139,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 let secret = Secret(random(&SystemChance));
                 anyhow::Ok(keyring.rotate(secret, SystemClock.now())?)
             })?;
+            noted(directory, format!("/masters/{}", id.0))?;
             writeln!(out, "master {} signs from now on; keep a copy of keyring.json", id.0)?;
         }
         Command::RevokeMaster { id } => {
             keyring_file::change(directory, |keyring| {
                 anyhow::Ok(keyring.revoke(KeyId(*id), SystemClock.now())?)
             })?;
+            noted(directory, format!("/masters/{id}/revoke"))?;
             writeln!(out, "revoked master {id}; a running server follows within two seconds")?;
         }
     }
@@ -161,6 +163,16 @@ fn open(directory: &Path) -> Result<(SqliteStore, Keys)> {
 }
 
 const NOTHING: Option<&()> = None;
+
+/// Writes down what was done to the keyring, through the server that runs here or without one.
+fn noted(directory: &Path, path: String) -> Result<()> {
+    if control::ask::<()>(directory, Method::POST, "/noted", Some(&path))?.is_some() {
+        return Ok(());
+    }
+    let (store, _) = open(directory)?;
+    by_hand(&store, path, SystemClock.now());
+    Ok(())
+}
 
 /// Writes into the access log what somebody did at the machine itself, whoever that is: nobody signs in
 /// there. What is done stays done where that cannot be written.

@@ -140,7 +140,8 @@ fn read(body: &[u8], signed_at: i64) -> Result<Told, WebhookError> {
     let (of_event, of_object) = (time(&event["timestamp"]), time(&data["updated_at"]));
     let at = if kind.ends_with(".deleted") { of_event } else { of_object.or(of_event) };
     let at = at.unwrap_or(signed_at);
-    let is_shut = data["banned"] == true || data["locked"] == true;
+    // `locked` is no decision of anybody: too many failed sign-ins lock a user for an hour, whoever tried.
+    let is_shut = data["banned"] == true;
     let member = || {
         let user = text(&data["public_user_data"]["user_id"]);
         let organisation = text(&data["organization"]["id"]);

@@ -71,6 +71,9 @@ impl Issuer {
         if let Some(plan) = &wanted.plan {
             claims["pla"] = json!(plan);
         }
+        if let Some(actor) = &wanted.actor {
+            claims["act"] = json!({ "sub": actor });
+        }
         if let Some(organisation) = &wanted.organisation {
             claims["o"] = json!({
                 "id": organisation.id, "slg": organisation.slug, "rol": organisation.role,

@@ -42,6 +42,8 @@ pub struct TokenWanted {
     pub features: Option<String>,
     /// Plan, as in `u:free`.
     pub plan: Option<String>,
+    /// Who is really there, where somebody acts in the user's name.
+    pub actor: Option<String>,
 }
 
 /// An organisation in which somebody is active.

@@ -66,7 +66,7 @@ impl FromRequestParts<Shared> for Caller {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let peer = access::peer(parts);
         let left = parts.extensions.get::<Left>().cloned().unwrap_or_default();
-        let standing = standing::of(parts, shared).await;
+        let standing = standing::of(parts, shared, &left).await;
         if standing.as_ref().is_err_and(|problem| problem.status() == StatusCode::UNAUTHORIZED) {
             let address = shared.address(peer, &parts.headers);
             shared.rates.of_stranger(address).map_or(Ok(()), |budget| left.tell(budget))?;
@@ -74,9 +74,6 @@ impl FromRequestParts<Shared> for Caller {
         let Standing { subject, role, user, party, organisation, session, issued_at, scopes } =
             standing?;
         access::tell(parts, shared, (&subject, role.name()), session.as_deref());
-        // However many keys a brand has, its machines ask as often as one.
-        let machines = party.filter(|_| scopes.is_some()).map(|brand| BrandId(brand).to_string());
-        left.tell(shared.rates.of_caller(machines.as_ref().unwrap_or(&subject)))?;
         Ok(Self {
             shared: Held(shared.clone()),
             subject,

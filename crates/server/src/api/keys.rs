@@ -66,7 +66,14 @@ pub(super) async fn issue(caller: Caller, body: Content) -> Result<Response, Pro
     caller.may(Action::ManageKeys)?;
     let brand = caller.brand()?;
     let Issue { scopes, needs_signature, expires_at } = body_of(&body)?;
-    let scopes = scopes.unwrap_or_else(|| vec![CONVERSIONS_WRITE.to_owned()]);
+    let mut scopes = scopes.unwrap_or_else(|| vec![CONVERSIONS_WRITE.to_owned()]);
+    scopes.sort();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(
+            Fault::Field("scopes", "at least one: such a key could do nothing".into()).into()
+        );
+    }
     caller
         .once(&body, hide_secrets, async |_: Seed| {
             let shared = &caller.shared;

@@ -56,7 +56,22 @@ pub(super) async fn show(caller: Caller) -> Result<Json<Value>, Problem> {
 
 /// Whether a character is seen: none that ends a line, hides, or turns the direction of others.
 fn is_shown(c: char) -> bool {
-    let is_hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_hidden = matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
     !c.is_control() && !is_hidden
 }
 
@@ -78,8 +93,12 @@ pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Prob
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
     let done = async |seed: Seed| {
+        // One at a time, and looked up again: who joins twice at once leaves nothing behind.
+        let alone = caller.alone_with(&caller.subject);
+        let _alone = alone.lock().await;
         tokio::task::block_in_place(|| {
-            let party = match caller.user.as_ref().and_then(|user| user.party) {
+            let known = caller.shared.desk.registry(|registry| registry.user(&caller.subject));
+            let party = match known.map_err(Fault::from)?.and_then(|user| user.party) {
                 Some(known) => known,
                 None => enter(&caller, &name, &seed)?,
             };

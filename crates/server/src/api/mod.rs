@@ -168,7 +168,8 @@ fn of_rule(rule: Rule) -> Problem {
             (StatusCode::CONFLICT, "it is there already")
         }
         Rule::UserDeparted => {
-            let detail = "you have left since you signed in; sign in again if you came back";
+            let detail =
+                "you left, or were given another place, since this token was issued; sign in again";
             (StatusCode::FORBIDDEN, detail)
         }
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "this does not go together"),

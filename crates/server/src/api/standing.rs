@@ -12,6 +12,7 @@ use sponsorhub_core::actor::{Role, Scope, Side};
 use sponsorhub_core::ids::BrandId;
 use sponsorhub_store::registry::User;
 
+use super::budget::Left;
 use super::{Fault, access};
 use crate::problem::Problem;
 use crate::routes::api_key_of;
@@ -47,17 +48,19 @@ fn forbidden(code: &'static str, detail: &'static str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, code, detail)
 }
 
-/// Whose request it is.
-pub(super) async fn of(request: &Parts, shared: &Shared) -> Result<Standing, Problem> {
+/// Whose request it is. It is taken from their budget as soon as it is known who they are, also where
+/// they are refused afterwards.
+pub(super) async fn of(request: &Parts, shared: &Shared, left: &Left) -> Result<Standing, Problem> {
     let (token, is_foreign) = token(request, shared)?;
     if token.starts_with("shk_") {
-        return of_key(request, shared);
+        return of_key(request, shared, left);
     }
     let verified = shared.clients.identity.verify(&token, shared.clock.now()).await;
     let claims = verified.map_err(|error| match error {
         IdentityError::Unavailable => Problem::busy(),
         error => unauthorized(error.to_string()),
     })?;
+    left.tell(shared.rates.of_caller(&claims.subject))?;
     let side = claims.side.map_or("none", Side::name);
     access::tell(request, shared, (&claims.subject, side), Some(&claims.session));
     if is_foreign {
@@ -148,8 +151,10 @@ fn role(claims: &Claims, user: Option<&User>) -> Result<Role, Problem> {
 }
 
 /// An API key looks, as far as its scopes go.
-fn of_key(request: &Parts, shared: &Shared) -> Result<Standing, Problem> {
+fn of_key(request: &Parts, shared: &Shared, left: &Left) -> Result<Standing, Problem> {
     let key = tokio::task::block_in_place(|| api_key_of(shared, &request.headers))?;
+    // However many keys a brand has, its machines ask as often as one.
+    left.tell(shared.rates.of_caller(&key.brand.to_string()))?;
     let scopes = key.scopes.iter().filter_map(|name| Scope::from_name(name)).collect();
     let BrandId(party) = key.brand;
     Ok(Standing {

@@ -9,6 +9,7 @@ use sponsorhub_store::registry::Endpoint;
 pub(crate) struct Heard {
     account: Newest,
     connect: Newest,
+    identity: Newest,
     /// When an `X-Forwarded-For` came from a peer that is no trusted proxy.
     forwarded: AtomicI64,
 }
@@ -19,6 +20,18 @@ struct Newest {
     refused: AtomicI64,
 }
 
+impl Newest {
+    fn note(&self, is_believed: bool, now: i64) {
+        let place = if is_believed { &self.believed } else { &self.refused };
+        place.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> (Option<i64>, Option<i64>) {
+        let at = |place: &AtomicI64| Some(place.load(Ordering::Relaxed)).filter(|at| *at != 0);
+        (at(&self.believed), at(&self.refused))
+    }
+}
+
 impl Heard {
     fn of(&self, endpoint: Endpoint) -> &Newest {
         if endpoint == Endpoint::Connect { &self.connect } else { &self.account }
@@ -26,9 +39,17 @@ impl Heard {
 
     /// One came at this time, and its signature was believed or not.
     pub(crate) fn note(&self, endpoint: Endpoint, is_believed: bool, now: i64) {
-        let newest = self.of(endpoint);
-        let place = if is_believed { &newest.believed } else { &newest.refused };
-        place.fetch_max(now, Ordering::Relaxed);
+        self.of(endpoint).note(is_believed, now);
+    }
+
+    /// One of the identity provider came, and its signature was believed or not.
+    pub(crate) fn note_identity(&self, is_believed: bool, now: i64) {
+        self.identity.note(is_believed, now);
+    }
+
+    /// When one of the identity provider was last believed, and when one was last refused.
+    pub(crate) fn last_of_identity(&self) -> (Option<i64>, Option<i64>) {
+        self.identity.last()
     }
 
     /// A peer that is not trusted named another address at this time.
@@ -43,8 +64,6 @@ impl Heard {
 
     /// When one was last believed, and when one was last refused.
     pub(crate) fn last(&self, endpoint: Endpoint) -> (Option<i64>, Option<i64>) {
-        let newest = self.of(endpoint);
-        let at = |place: &AtomicI64| Some(place.load(Ordering::Relaxed)).filter(|at| *at != 0);
-        (at(&newest.believed), at(&newest.refused))
+        self.of(endpoint).last()
     }
 }

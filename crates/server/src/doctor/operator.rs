@@ -28,6 +28,7 @@ pub(crate) fn findings(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
     let mut found = work(shared, now);
     found.extend(webhooks(shared, now));
     found.extend(proxy(shared));
+    found.extend(identity(shared));
     found.extend(campaigns(shared, now)?);
     Ok(super::sorted(found))
 }
@@ -83,7 +84,7 @@ fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {
             finding.example = Some(endpoint.name().to_owned());
             found.push(finding);
         } else if believed.is_none_or(|at| now - at > SILENT_MS) {
-            let meaning = format!("no webhook about {name} in a week");
+            let meaning = format!("no webhook about {name} so far, or not for a week");
             let fix = format!("see at the provider that its endpoint is {path}");
             let mut finding = Finding::new(Severity::Warning, "webhook_silent", &meaning, &fix);
             finding.last_at = believed;
@@ -92,6 +93,25 @@ fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Without its webhooks, who leaves the identity provider is neither shut out nor erased here.
+fn identity(shared: &Shared) -> Option<Finding> {
+    if !shared.clients.identity_webhooks.is_set() {
+        let meaning =
+            "who is deleted or leaves at the identity provider is not shut out and erased here";
+        let fix =
+            "have it send its webhooks to /webhooks/clerk, and set SPONSORHUB_CLERK_WEBHOOK_SECRET";
+        return Some(Finding::new(Severity::Warning, "identity_unheard", meaning, fix));
+    }
+    let (believed, refused) = shared.heard.last_of_identity();
+    let at = refused.filter(|at| believed.is_none_or(|good| good < *at))?;
+    let meaning = "the newest webhook at /webhooks/clerk was refused: its signature is wrong";
+    let fix = "set SPONSORHUB_CLERK_WEBHOOK_SECRET as the identity provider shows it";
+    let mut finding = Finding::new(Severity::Warning, "webhook_refused", meaning, fix);
+    finding.saw(at);
+    finding.example = Some("identity".to_owned());
+    Some(finding)
 }
 
 /// A proxy that is not trusted makes all visitors one, and their limits shared.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use sponsorhub_app::desk::CommandError;
 use sponsorhub_app::{inbox, people};
+use sponsorhub_providers::clerk::webhook as clerk;
 use sponsorhub_providers::clerk::webhook::Headers;
 use sponsorhub_providers::stripe::webhook::{HEADER, WebhookError, Webhooks};
 use sponsorhub_store::Change;
@@ -106,8 +107,12 @@ pub(super) async fn identity(
     let now = shared.clock.now();
     let told = shared.clients.identity_webhooks.verify(signed, &body, now).map_err(|error| {
         tracing::warn!(%error, "a webhook of the identity provider was refused");
+        if matches!(error, clerk::WebhookError::Wrong) {
+            shared.heard.note_identity(false, now);
+        }
         Problem::new(StatusCode::BAD_REQUEST, "webhook", error.to_string()).about("svix-signature")
     })?;
+    shared.heard.note_identity(true, now);
     let heed = || {
         let heeded = people::heed(&shared.desk, &told, now)?;
         if let Some(user) = told.what.user() {

@@ -54,6 +54,8 @@ pub(crate) struct Things {
     pub(crate) enrollment: String,
     pub(crate) conversion: String,
     pub(crate) payout: String,
+    /// A conversion that is held; where nobody has held one, that of before.
+    pub(crate) held: String,
     /// A promo code of the enrollment.
     pub(crate) code: String,
     refund: &'static str,
@@ -69,6 +71,7 @@ impl Things {
     pub(crate) fn fill(&self, path: &str) -> String {
         let path = path.replace("{campaign}", &self.campaign).replace("{user}", self.user);
         let path = path.replace("{enrollment}", &self.enrollment).replace("{key}", &self.key);
+        let path = path.replace("/holds/{conversion}", &format!("/holds/{}", self.held));
         path.replace("{conversion}", &self.conversion)
             .replace("{payout}", &self.payout)
             .replace("{refund}", self.refund)
@@ -179,6 +182,7 @@ impl Play {
             campaign,
             enrollment,
             conversion: told.body["seq"].to_string(),
+            held: told.body["seq"].to_string(),
             payout: payouts["data"][0]["payout"].to_string(),
             refund: "7",
             user: if name == "a" { "user_mia" } else { "user_bob" },
@@ -222,6 +226,7 @@ pub(crate) async fn start_in(world: Arc<World>) -> (Play, Vec<Things>) {
         campaign: "cmp_00000000000000000000000000".to_owned(),
         enrollment: "enr_00000000000000000000000000".to_owned(),
         conversion: "999".to_owned(),
+        held: "999".to_owned(),
         payout: "999".to_owned(),
         refund: "999",
         user: "user_nobody",

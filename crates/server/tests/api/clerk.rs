@@ -156,6 +156,34 @@ async fn who_left_before_they_joined_does_not_join_with_the_token_of_before() {
     }
 }
 
+/// Whoever knows an address can have its user locked for an hour by wrong passwords: that is no decision.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_locked_for_a_while_is_not_shut_out_here() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    assert_eq!(me(&world, &ann, Some("Acme")).await.0, StatusCode::OK);
+    let now = world.sandbox.sandbox.now_ms();
+    let locked = json!({
+        "object": "event", "type": "user.updated", "timestamp": now,
+        "data": { "id": "user_ann", "banned": false, "locked": true, "updated_at": now },
+    });
+    assert_eq!(tell(&world, &locked).await, 200);
+    assert_eq!(me(&world, &ann, None).await.0, StatusCode::OK);
+}
+
+/// Another place counts also for who has not joined yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_given_less_before_they_joined_does_not_join_with_the_token_of_before() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    assert_eq!(me(&world, &ann, Some("Acme")).await.0, StatusCode::OK);
+    let mia = token(&world, "user_mia", "brand", Some("admin"));
+    let now = world.sandbox.sandbox.now_ms();
+    assert_eq!(tell(&world, &member("updated", "user_mia", "viewer", now)).await, 200);
+    let (status, body) = me(&world, &mia, Some("Mia")).await;
+    assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "user_departed"), "{body}");
+}
+
 /// Who was let in again by the identity provider has a newer token.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_back_joins_with_a_new_token() {

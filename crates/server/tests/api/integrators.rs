@@ -240,6 +240,17 @@ async fn a_key_is_replaced_without_a_gap() {
     assert_eq!((look(&old).await, look(&new).await.0), (over, 200));
     let (status, body, _) = world.post(BRAND, &here, &json!({})).await;
     assert_eq!((status, code(&body)), (StatusCode::CONFLICT, "api_key_over"));
+    // The end of a key is its successor's too.
+    let end = world.sandbox.sandbox.now_ms() + 90_000_000;
+    let (_, ending, _) = world.post(BRAND, "/api-keys", &json!({ "expires_at": end })).await;
+    let rotated = format!("/api-keys/{}/rotate", text(&ending["id"]));
+    let (_, successor, _) = world.post(BRAND, &rotated, &json!({})).await;
+    let (_, keys) = world.get(BRAND, "/api-keys").await;
+    let known = keys["data"].as_array().expect("a list").iter();
+    let known = { known }.find(|key| key["id"] == successor["id"]).expect("listed");
+    assert_eq!(known["expires_at"], json!(end));
+    let (status, body, _) = world.post(BRAND, "/api-keys", &json!({ "scopes": [] })).await;
+    assert_eq!((status.as_u16(), body["field"].as_str()), (400, Some("scopes")));
     // Without a scope for it, a key does not make keys.
     let path = format!("/api-keys/{}/rotate", text(&new["id"]));
     let (status, _, _) =
@@ -271,6 +282,63 @@ async fn a_key_has_one_successor_however_many_ask_for_it_at_once() {
     assert_eq!(status, 200, "{body}");
     let (status, body, _) = world.post(BRAND, &here, &empty).await;
     assert_eq!(status, 201, "{body}");
+}
+
+/// Somebody who presses twice joins once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_joins_many_times_at_once_is_there_once() {
+    let world = World::start().await;
+    let body = json!({ "name": "Marisol Once" });
+    let keys: Vec<_> = (0..8).map(|no| format!("join-{no}")).collect();
+    let asked = keys.iter().map(|key| world.ask(ADA, (Method::PUT, "/me"), Some(&body), Some(key)));
+    for (status, answer, _) in futures_util::future::join_all(asked).await {
+        assert_eq!(status, 200, "{answer}");
+    }
+    let database = rusqlite::Connection::open(world.data().join("sponsorhub.db")).expect("opens");
+    let sql = "SELECT count(*) FROM creators";
+    let count: i64 = database.query_row(sql, [], |row| row.get(0)).expect("a count");
+    assert_eq!(count, 1, "nobody has a name here whom nobody is");
+}
+
+/// Who is refused for who they are has a budget, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_and_refused_does_not_ask_without_end() {
+    let world = World::start_at_rate(Options::default(), 3).await;
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        told.push(world.get(("user_self_made", "admin"), "/me").await.0.as_u16());
+    }
+    assert_eq!(told, [403, 403, 403, 429, 429]);
+}
+
+/// Whoever acts in another's name looks, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_acts_in_anothers_name_changes_nothing() {
+    let (play, things) = crate::cast::start().await;
+    let world = &play.world;
+    let wanted = sponsorhub_sandbox::TokenWanted {
+        user: "user_bob".to_owned(),
+        role: Some("brand".to_owned()),
+        azp: Some(world.address.clone()),
+        ttl_s: Some(100_000),
+        actor: Some("user_support".to_owned()),
+        ..sponsorhub_sandbox::TokenWanted::default()
+    };
+    let token = world.sandbox.sandbox.token(&wanted).expect("issued").token;
+    let (mut looked, mut refused) = (0, 0);
+    for (method, path, schema) in crate::matrix::routes(world).await {
+        let body = crate::matrix::body(world, schema.as_deref()).unwrap_or_default();
+        let asked: Method = method.to_uppercase().parse().expect("a method");
+        let answer = with(world, &token, (asked, &things[1].fill(&path)), &body, None).await;
+        if method == "get" {
+            looked += usize::from(answer.0 == StatusCode::OK);
+        } else {
+            let told = (answer.0, code(&answer.1));
+            assert_eq!(told, (StatusCode::FORBIDDEN, "impersonated"), "{method} {path}");
+            refused += 1;
+        }
+    }
+    assert!(looked > 15 && refused > 30, "{looked} {refused}");
 }
 
 /// However many keys a brand issues, its machines take no more than one user does.
@@ -311,6 +379,7 @@ async fn whoever_changes_something_by_another_door_stands_in_the_access_log_too(
     assert!(is_done, "{said}");
     let made = said.lines().next().expect("an id").to_owned();
     assert!(world.keys(&["add-admin", "user_new"]).0);
+    assert!(world.keys(&["rotate"]).0 && world.keys(&["revoke-master", "1"]).0);
     let me = text(&world.get(BRAND, "/team").await.1["data"][0]["user"]);
     let posted = world.client.post(format!("{}/api/v1/campaigns", world.address));
     let posted = posted.header("cookie", format!("__session={}", world.token(BRAND.0, BRAND.1)));
@@ -321,7 +390,9 @@ async fn whoever_changes_something_by_another_door_stands_in_the_access_log_too(
     let rows = log["data"].as_array().expect("a list");
     let paths: Vec<_> = rows.iter().map(|row| text(&row["path"])).collect();
     assert!(paths.contains(&format!("/keys/{made}")), "{paths:?}");
-    assert!(paths.contains(&"/admins/user_new".to_owned()), "{paths:?}");
+    for path in ["/admins/user_new", "/masters/2", "/masters/1/revoke"] {
+        assert!(paths.contains(&path.to_owned()), "{path}: {paths:?}");
+    }
     // Reports are written by the minute, and at the end.
     world.end().await;
     let database = rusqlite::Connection::open(world.data().join("sponsorhub.db")).expect("opens");
@@ -385,7 +456,7 @@ async fn who_is_refused_or_leaves_stands_in_the_access_log_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_is_made_of_characters_that_are_seen() {
     let world = World::start().await;
-    for name in ["a\u{0}b", "a\nb", "a\u{202e}b", "a\u{200b}b", "\u{feff}"] {
+    for name in ["a\u{0}b", "a\nb", "a\u{202e}b", "a\u{200b}b", "\u{feff}", "\u{ad}", "\u{3164}"] {
         let body = json!({ "name": name });
         let (status, body, _) = world.ask(BRAND, (Method::PUT, "/me"), Some(&body), None).await;
         assert_eq!((status, body["field"].as_str()), (StatusCode::BAD_REQUEST, Some("name")));

@@ -10,8 +10,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::canary::rfc3339;
-use crate::cast::{CALLERS, Play, Things, shows, start};
-use crate::world::{World, code};
+use crate::cast::{CALLERS, Play, Shows, Things, shows, start};
+use crate::world::{World, code, text};
 
 /// A body that is right for a route.
 pub(crate) fn body(world: &World, name: Option<&str>) -> Option<Value> {
@@ -50,8 +50,12 @@ pub(crate) async fn routes(world: &World) -> Vec<(String, String, Option<String>
             all.push((method.clone(), path, schema.as_str().map(str::to_owned)));
         }
     }
-    // What is removed is asked about before, and who is shut out asks before.
-    all.sort_by_key(|(method, path, _)| (path.ends_with("/erasure"), method == "delete"));
+    // What is removed, ended or given up is asked about before, and who is shut out asks before.
+    all.sort_by_key(|(method, path, _)| {
+        let ends = ["/erasure", "/cancel", "/complete", "{enrollment}/end"];
+        let place = ends.iter().rposition(|end| path.ends_with(end));
+        (path.ends_with("/erasure"), place, method == "delete")
+    });
     all
 }
 
@@ -64,6 +68,18 @@ fn cell(status: StatusCode, answer: &Value) -> String {
         // Let through: what comes of it is no matter of who asks.
         _ => "+".to_owned(),
     }
+}
+
+/// An order that the brand doubts.
+async fn hold(play: &Play, of: &mut Things, brand: &Shows) {
+    let key = play.must(brand, ("post", "/api-keys"), &json!({})).await;
+    let order = order_of(play, of).replace("\"dry_run\":true", "\"dry_run\":false");
+    let sent = play.world.client.post(format!("{}/v", play.world.address)).body(order);
+    let sent = sent.bearer_auth(text(&key["secret"])).send().await.expect("answers");
+    let told: Value = sent.json().await.expect("JSON");
+    let doubt = json!({ "conversion": told["seq"], "reason": "odd" });
+    play.must(brand, ("post", &of.fill("/campaigns/{campaign}/holds")), &doubt).await;
+    of.held = told["seq"].to_string();
 }
 
 /// Callers by what they are told.
@@ -79,7 +95,10 @@ fn write_cells(found: &mut String, cells: Vec<(&str, String)>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_at_every_door_gets_what_the_matrix_says() {
-    let (play, things) = start().await;
+    let (play, mut things) = start().await;
+    for (of, brand) in things.iter_mut().zip(["owner", "brand_b"]) {
+        hold(&play, of, shows(brand)).await;
+    }
     let mut found = String::from(
         "# Who gets through which door (+), and else why not. Written by matrix.rs; read before\n\
          # you commit a change of it. Things: a is brand A's, b is brand B's; a live campaign is\n\

@@ -187,11 +187,11 @@ fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
     parts.collect()
 }
 
-/// Orders and their sum, by enrollment number.
-fn orders(state: &Campaign) -> BTreeMap<usize, (usize, Minor)> {
-    let mut all: BTreeMap<usize, (usize, Minor)> = BTreeMap::new();
+/// Orders and their sum, in the places of the enrollments.
+fn orders(state: &Campaign) -> Vec<(usize, Minor)> {
+    let mut all = vec![(0, Minor::ZERO); state.enrollments().len()];
     for unit in state.units().iter().filter(|unit| unit.kind == UnitKind::Conversion) {
-        let (count, sum) = all.entry(unit.enrollment.index()).or_default();
+        let (count, sum) = &mut all[unit.enrollment.index()];
         *count += 1;
         *sum += (unit.order - unit.refunded).or_zero();
     }
@@ -212,7 +212,7 @@ fn creators(
     let span = (0, i64::MAX);
     let mut all = Vec::new();
     for (no, enrollment) in state.numbered_enrollments() {
-        let (count, sales) = orders.get(&no.index()).copied().unwrap_or_default();
+        let (count, sales) = orders[no.index()];
         let earnings = Earnings::of(state, no, today);
         all.push((earnings.earned(), enrollment, count, sales, earnings.paid));
     }
@@ -233,7 +233,7 @@ fn creators(
     }
     let hours = reader.hours_of_campaign(id, span).map_err(Fault::from)?;
     let clicks = hours.iter().map(|hour| hour.credited).sum();
-    Ok((shown, clicks, orders.values().map(|(count, _)| count).sum()))
+    Ok((shown, clicks, orders.iter().map(|(count, _)| count).sum()))
 }
 
 fn terms(state: &Campaign) -> Vec<Term> {

@@ -31,7 +31,7 @@ use crate::config::{ClockKind, Config, ServeArguments};
 use crate::doctor::heard::Heard;
 use crate::net::Connections;
 use crate::outside::Clients;
-use crate::pages::Front;
+use crate::pages::{Front, Sales};
 use crate::places::Places;
 use crate::rates::Rates;
 use crate::shared::{Limits, Parts, Shared};
@@ -229,6 +229,7 @@ fn share(
         approvals: Approvals::default(),
         heard,
         public_url: outer.public_url,
+        sales: Sales::default(),
         front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
         pay_hosts: config.outside.pay_hosts(),
     }))

@@ -20,7 +20,7 @@ use crate::background::Noted;
 use crate::bodies::{Bodies, Limit};
 use crate::doctor::heard::Heard;
 use crate::outside::Clients;
-use crate::pages::Front;
+use crate::pages::{Front, Sales};
 use crate::places::Places;
 use crate::rates::Rates;
 use crate::telemetry::Figures;
@@ -64,6 +64,8 @@ pub(crate) struct Parts {
     pub(crate) heard: Heard,
     /// Where browsers reach this server, without a slash at the end.
     pub(crate) public_url: String,
+    /// What was counted for the pages of campaigns.
+    pub(crate) sales: Sales,
     /// Where people sign in.
     pub(crate) front: Front,
     /// The sites on which people pay.

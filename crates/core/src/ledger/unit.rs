@@ -274,6 +274,12 @@ impl Units {
         Some(chunk.saturating_mul(CHUNK).saturating_add(within))
     }
 
+    /// All, in ledger order, in chunks that never change: a campaign whose unit changes has another chunk in
+    /// its place as long as anybody holds the one before.
+    pub fn chunks(&self) -> &[Arc<Vec<Unit>>] {
+        &self.chunks
+    }
+
     /// All, in ledger order.
     pub fn iter(&self) -> impl Iterator<Item = &Unit> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())

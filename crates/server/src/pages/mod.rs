@@ -22,6 +22,7 @@ mod open;
 mod policy;
 mod public;
 mod rows;
+mod sales;
 mod sankey;
 mod shell;
 mod show;
@@ -40,6 +41,7 @@ use crate::shared::Shared;
 
 pub(crate) use dress::dress;
 pub(crate) use front::{Front, Person};
+pub(crate) use sales::Sales;
 
 /// All pages and what they are made of.
 pub(crate) fn router(shared: Shared) -> Router<Shared> {

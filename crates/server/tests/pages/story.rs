@@ -107,3 +107,39 @@ async fn a_held_order_is_explained_to_its_creator_and_decided_by_the_operator() 
     let overview = admin.get("/admin").await.text;
     assert!(overview.contains("All there") || overview.contains("Not compared yet"));
 }
+
+/// What is counted for the page is counted again where something has changed, old orders too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_brands_page_keeps_up_with_orders_and_with_what_is_given_back() {
+    let (play, things) = start().await;
+    // The shop reports for the brand that came last.
+    let (world, b) = (&play.world, &things[1]);
+    let owner = Reader::new(world, play.bearer(shows("brand_b")));
+    let seen = async || {
+        // Refunds are entries at once, and count with the next rollup.
+        world.pass(120_000).await;
+        let page = owner.get(&format!("/brand/campaigns/{}", b.campaign)).await.text;
+        let after = |mark: &str| {
+            let (_, rest) = page.split_once(mark).unwrap_or_else(|| panic!("{mark}: {page}"));
+            rest.split(['<', '\u{a0}']).next().expect("a figure").to_owned()
+        };
+        let sales = after("data-name=\"Sales\"><span class=\"money\">");
+        (after("<dt>Orders</dt><dd>"), sales)
+    };
+    assert_eq!(seen().await, ("1".to_owned(), "50.00".to_owned()));
+    let order = json!({
+        "external_id": "second", "amount": 7_000, "currency": "USD", "code": b.fill("{code}"),
+    });
+    let order: Order = serde_json::from_value(order).expect("an order");
+    assert_eq!(world.sandbox.sandbox.order(&order).await.expect("reported").status, 200);
+    assert_eq!(seen().await, ("2".to_owned(), "120.00".to_owned()));
+    for (back, order, amount) in [("r1", "b", 1_000), ("r2", "second", 2_000)] {
+        let refund = json!({
+            "external_id": back, "reverses": order, "amount": amount, "currency": "USD",
+        });
+        let refund = serde_json::from_value(refund).expect("a refund");
+        let told = world.sandbox.sandbox.refund(&refund).await.expect("reported");
+        assert_eq!(told.status, 200, "{}", told.body);
+    }
+    assert_eq!(seen().await, ("2".to_owned(), "90.00".to_owned()));
+}

@@ -11,7 +11,6 @@ use sponsorhub_core::actor::Action;
 use sponsorhub_core::campaign::state::{Command, State};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::ledger::unit::UnitKind;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
 use sponsorhub_core::time::day_of;
@@ -187,17 +186,6 @@ fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
     parts.collect()
 }
 
-/// Orders and their sum, in the places of the enrollments.
-fn orders(state: &Campaign) -> Vec<(usize, Minor)> {
-    let mut all = vec![(0, Minor::ZERO); state.enrollments().len()];
-    for unit in state.units().iter().filter(|unit| unit.kind == UnitKind::Conversion) {
-        let (count, sum) = &mut all[unit.enrollment.index()];
-        *count += 1;
-        *sum += (unit.order - unit.refunded).or_zero();
-    }
-    all
-}
-
 type Names = BTreeMap<EnrollmentId, String>;
 
 fn creators(
@@ -207,7 +195,7 @@ fn creators(
 ) -> Result<(Vec<Creator>, u64, usize), Problem> {
     let (id, currency) = (state.id(), state.terms().currency);
     let today = day_of(caller.shared.clock.now());
-    let orders = orders(state);
+    let orders = caller.shared.sales.of(state);
     let mut reader = caller.shared.clicks.reader().map_err(Fault::from)?;
     let span = (0, i64::MAX);
     let mut all = Vec::new();

@@ -22,6 +22,7 @@ const people = [
     "find-campaigns": "/creator/campaigns",
     part: /^\/creator\/campaigns\/[^/]+$/,
     payout: /^\/creator\/campaigns\/[^/]+\/payouts\/\d+$/,
+    statement: /^\/creator\/campaigns\/[^/]+\/statement$/,
   }],
   ["The operator", { admin: "/admin", holds: "/admin/holds" }],
 ];

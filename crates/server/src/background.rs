@@ -82,6 +82,11 @@ impl Noted {
         true
     }
 
+    /// When a key was used since uses were written last.
+    pub(crate) fn last_use(&self, key: ApiKeyId) -> Option<i64> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
+    }
+
     /// The rows of the access log that wait, in the order of their times.
     fn accesses(&self) -> Vec<Access> {
         let mut waiting = self.reports.lock().unwrap_or_else(PoisonError::into_inner);

@@ -176,7 +176,8 @@ fn silence(shared: &Shared, brand: BrandId, now: i64) -> Result<Vec<Finding>, St
 fn keys(shared: &Shared, brand: BrandId, now: i64) -> Result<Vec<Finding>, StoreError> {
     let keys = sponsorhub_app::api_keys::list(&*shared.store, brand)?;
     let mut found = Vec::new();
-    for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
+    for mut key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
+        key.last_used_at = shared.noted.last_use(key.id).or(key.last_used_at);
         let reports = key.scopes.iter().any(|scope| scope == CONVERSIONS_WRITE);
         let is_over = key.expires_at.is_some_and(|at| at <= now);
         let (code, meaning, fix) = if is_over {

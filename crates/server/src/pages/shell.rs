@@ -80,13 +80,16 @@ impl Known {
 pub(super) struct Way {
     pub(super) href: &'static str,
     pub(super) text: &'static str,
+    /// Whether what lies below its address belongs to it.
+    has_below: bool,
 }
 
 const fn way(href: &'static str, text: &'static str) -> Way {
-    Way { href, text }
+    Way { href, text, has_below: false }
 }
 
-const OF_BRAND: &[Way] = &[way("/brand", "Campaigns")];
+const OF_BRAND: &[Way] = &[way("/brand", "Campaigns"), SHOP];
+const SHOP: Way = Way { href: "/brand/shop", text: "Your shop", has_below: true };
 const OF_CREATOR: &[Way] =
     &[way("/creator", "Earnings"), way("/creator/campaigns", "Find campaigns")];
 const OF_ADMIN: &[Way] = &[way("/admin", "Overview"), way("/admin/holds", "Holds to review")];
@@ -151,7 +154,11 @@ impl Shell {
     /// Whether a word of the navigation is where the reader is. Pages that have none of their own belong to
     /// the first.
     pub(super) fn is_here(&self, href: &str) -> bool {
-        let exact = self.ways().iter().map(|way| way.href).find(|of| *of == self.path);
+        let is_it = |way: &&Way| {
+            let below = self.path.strip_prefix(way.href);
+            below == Some("") || (way.has_below && below.is_some_and(|it| it.starts_with('/')))
+        };
+        let exact = self.ways().iter().find(is_it).map(|way| way.href);
         let first = self.ways().first().map(|way| way.href);
         let belongs = first.filter(|first| self.path.starts_with(first));
         exact.or(belongs) == Some(href)

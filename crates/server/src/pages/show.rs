@@ -228,6 +228,7 @@ pub(super) fn done(word: &str) -> Option<&'static str> {
         "code" => "Your promo code is ready.",
         "release" => "Released: the order counts.",
         "uphold" => "Upheld: the order earns nothing, and the brand's funds have it back.",
+        "revoked" => "The key is revoked: within two seconds nothing is taken under it.",
         "retry" => "It is tried again at once.",
         _ => return None,
     })

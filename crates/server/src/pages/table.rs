@@ -60,6 +60,10 @@ pages! {
     get "/brand", brand(Action::ReadCampaign), brand::list::show;
     get "/brand/new", brand(Action::CreateCampaign), brand::new::ask;
     post "/brand/new", brand(Action::CreateCampaign), brand::new::open;
+    get "/brand/shop", brand(Action::ReadLedger), brand::shop::show;
+    post "/brand/shop/keys", brand(Action::ManageKeys), brand::shop::issue;
+    post "/brand/shop/keys/{key}/revoke", brand(Action::ManageKeys), brand::shop::revoke;
+    post "/brand/shop/try", brand(Action::ReadLedger), brand::shop::attempt;
     get "/brand/campaigns/{campaign}", brand(Action::ReadBalances), brand::campaign::show;
     get "/brand/campaigns/{campaign}/conversions", brand(Action::ReadLedger), brand::entries::conversions;
     get "/brand/campaigns/{campaign}/conversions.csv", brand(Action::ReadLedger), brand::entries::file;

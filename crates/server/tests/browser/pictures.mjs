@@ -15,6 +15,7 @@ const people = [
     "money-map": /^\/brand\/campaigns\/[^/]+\/money$/,
     conversions: /^\/brand\/campaigns\/[^/]+\/conversions$/,
     ledger: /^\/brand\/campaigns\/[^/]+\/ledger$/,
+    shop: "/brand/shop",
     "proof-of-funds": /^\/c\/[^/]+$/,
   }],
   ["ada", {

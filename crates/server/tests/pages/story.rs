@@ -143,3 +143,54 @@ async fn the_brands_page_keeps_up_with_orders_and_with_what_is_given_back() {
     }
     assert_eq!(seen().await, ("2".to_owned(), "90.00".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brand_sets_up_its_shop_and_tries_an_order_by_its_page() {
+    let (play, things) = start().await;
+    let (world, b) = (&play.world, &things[1]);
+    let owner = Reader::new(world, play.bearer(shows("brand_b")));
+    let page = owner.get("/brand/shop").await;
+    let key = page.key_of("/brand/shop/keys");
+    let issued = owner.post("/brand/shop/keys", &[("key", &key)]).await;
+    let secret = |text: &str| {
+        let (_, rest) = text.split_once("data-copy=\"shk_")?;
+        Some(format!("shk_{}", rest.split('"').next()?))
+    };
+    let shown = secret(&issued.text).unwrap_or_else(|| panic!("{}", issued.text));
+    let again = owner.post("/brand/shop/keys", &[("key", &key)]).await;
+    assert!(secret(&again.text).is_none(), "shown once: {}", again.text);
+    assert!(again.text.contains("its secret was shown then"), "{}", again.text);
+    let report = async || {
+        let sent = world.client.post(format!("{}/v", world.address)).body("{}");
+        sent.bearer_auth(&shown).send().await.expect("answers").status().as_u16()
+    };
+    assert_eq!(report().await, 400, "the key is believed");
+    // An order is tried, and nothing is kept of it.
+    let path = format!("/campaigns/{}/conversions", b.campaign);
+    let (_, before) = play.ask(shows("brand_b"), ("get", &path), None).await;
+    let code = b.fill("{code}");
+    for (code, told) in
+        [(code.as_str(), "Such an order would be accepted"), ("NOBODY-1", "code_not_valid")]
+    {
+        let fields = [("code", code), ("event", "sale"), ("amount", "12.50"), ("currency", "USD")];
+        let tried = owner.post("/brand/shop/try", &fields).await;
+        assert!(tried.text.contains(told), "{told}: {}", tried.text);
+    }
+    let (_, after) = play.ask(shows("brand_b"), ("get", &path), None).await;
+    assert_eq!(before, after);
+    let (_, keys) = play.ask(shows("brand_b"), ("get", "/api-keys"), None).await;
+    let newest = keys["data"].as_array().and_then(|keys| keys.last()).expect("a key");
+    let action = format!("/brand/shop/keys/{}/revoke", text(&newest["id"]));
+    let key = owner.get("/brand/shop").await.key_of(&action);
+    let revoked = owner.post(&action, &[("key", &key)]).await;
+    assert_eq!(revoked.location(), "/brand/shop?done=revoked", "{}", revoked.text);
+    for _ in 0..100 {
+        if report().await == 401 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(report().await, 401, "and is believed no more");
+    let viewer = Reader::new(world, play.bearer(shows("viewer"))).get("/brand/shop").await;
+    assert!(viewer.status == 200 && !viewer.text.contains("action=\"/brand/shop/keys"));
+}

@@ -5,6 +5,7 @@ pub(super) mod entries;
 pub(super) mod list;
 pub(super) mod money;
 pub(super) mod new;
+pub(super) mod shop;
 pub(super) mod steps;
 
 use sponsorhub_core::ids::{CampaignId, Seq};

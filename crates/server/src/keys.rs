@@ -139,14 +139,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 let secret = Secret(random(&SystemChance));
                 anyhow::Ok(keyring.rotate(secret, SystemClock.now())?)
             })?;
-            noted(directory, format!("/masters/{}", id.0))?;
+            noted(directory, &format!("/masters/{}", id.0));
             writeln!(out, "master {} signs from now on; keep a copy of keyring.json", id.0)?;
         }
         Command::RevokeMaster { id } => {
             keyring_file::change(directory, |keyring| {
                 anyhow::Ok(keyring.revoke(KeyId(*id), SystemClock.now())?)
             })?;
-            noted(directory, format!("/masters/{id}/revoke"))?;
+            noted(directory, &format!("/masters/{id}/revoke"));
             writeln!(out, "revoked master {id}; a running server follows within two seconds")?;
         }
     }
@@ -164,14 +164,22 @@ fn open(directory: &Path) -> Result<(SqliteStore, Keys)> {
 
 const NOTHING: Option<&()> = None;
 
-/// Writes down what was done to the keyring, through the server that runs here or without one.
-fn noted(directory: &Path, path: String) -> Result<()> {
-    if control::ask::<()>(directory, Method::POST, "/noted", Some(&path))?.is_some() {
-        return Ok(());
+/// Writes down what was done to the keyring, through the server that runs here or without one. It is done
+/// already, so another command that has the directory at this moment is waited for, and no error comes of it.
+fn noted(directory: &Path, path: &str) {
+    for _ in 0..100 {
+        if matches!(
+            control::ask::<()>(directory, Method::POST, "/noted", Some(&path)),
+            Ok(Some(()))
+        ) {
+            return;
+        }
+        if let Ok((store, _)) = open(directory) {
+            return by_hand(&store, path.to_owned(), SystemClock.now());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    let (store, _) = open(directory)?;
-    by_hand(&store, path, SystemClock.now());
-    Ok(())
+    eprintln!("it is done, and could not be written into the access log");
 }
 
 /// Writes into the access log what somebody did at the machine itself, whoever that is: nobody signs in

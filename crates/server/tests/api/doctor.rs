@@ -98,6 +98,7 @@ async fn a_brand_is_told_of_keys_endpoints_and_what_earns_nothing() {
     let owner = crate::cast::shows("owner");
     let soon = world.sandbox.sandbox.now_ms() + 1_000;
     play.must(owner, ("post", "/api-keys"), &json!({ "expires_at": soon })).await;
+    play.must(owner, ("post", "/api-keys"), &json!({})).await;
     // An order in the second of its click is held, and a second one by that click is rejected.
     let links = a.fill("/campaigns/{campaign}/enrollments/{enrollment}/links");
     let link = json!({ "destination": "https://shop.example/", "slug": "to-the-shop" });

@@ -138,7 +138,7 @@ async fn everybody_at_every_door_gets_what_the_matrix_says() {
 }
 
 /// Addresses beside the API, each with whether it is asked or told something.
-const OUTSIDE: [(&str, &str); 10] = [
+const OUTSIDE: [(&str, &str); 12] = [
     ("post", "/v"),
     ("post", "/v/batch"),
     ("post", "/webhooks/stripe"),
@@ -148,6 +148,8 @@ const OUTSIDE: [(&str, &str); 10] = [
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/problems/{code}"),
+    ("get", "/api/docs"),
+    ("get", "/api/openapi.json"),
     ("get", "/r/{link}"),
 ];
 
@@ -163,9 +165,12 @@ fn order_of(play: &Play, of: &Things) -> String {
 
 /// Everybody at the doors that are not of the API. What a shop reports is tried, not kept.
 async fn outside(play: &Play, things: &[Things], found: &mut String) {
-    let routes = concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes/mod.rs");
-    let routes = std::fs::read_to_string(routes).expect("the routes");
-    for path in routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+    let routes = ["/src/routes/mod.rs", "/src/api/mod.rs"].map(|file| {
+        let file = format!("{}{file}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(file).expect("the routes")
+    });
+    for path in routes.concat().split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next())
+    {
         let is_known = OUTSIDE.iter().any(|(_, known)| *known == path);
         assert!(is_known || path.starts_with("/bare/"), "{path}: say who gets through");
     }

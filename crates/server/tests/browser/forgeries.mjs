@@ -86,7 +86,8 @@ async function play(browser) {
   const decides = await admin.page.$eval("form[action$='/release']", (form) => form.getAttribute("action"));
   const conversion = decides.split("/").at(-2);
   const fill = (path) => path.replace("{campaign}", campaign.split("/").pop())
-    .replace("{conversion}", conversion).replace("{payout}", conversion);
+    .replace("{conversion}", conversion).replace("{payout}", conversion)
+    .replace("{key}", "key_00000000000000000000000000");
   const people = { brand, creator, admin, campaign };
   await new Promise((done) => setTimeout(done, 1_000));
   const before = await standing(people);

@@ -67,7 +67,7 @@ pub(super) fn tell(
 }
 
 /// The status of a request whose sender left before it was answered.
-const LEFT: u16 = 499;
+pub(crate) const LEFT: u16 = 499;
 
 /// Writes down what nobody waited for: it may have been done all the same.
 struct Unanswered {

@@ -45,6 +45,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
+pub(crate) use access::LEFT;
 pub(crate) use caller::{Caller, Peer, not_found};
 pub(crate) use extract::{Path, Query};
 use lists::Page;

@@ -19,14 +19,11 @@ use tokio::sync::oneshot;
 
 use super::network;
 use super::verify_batch::looks_like_reversal;
-use crate::api::Peer;
+use crate::api::{LEFT, Peer};
 use crate::background::Reported;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::signature;
-
-/// The status of a request whose sender left before it was answered.
-const LEFT: u16 = 499;
 
 /// What a shop is told.
 #[derive(Debug, Serialize)]

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 use sponsorhub_core::attribution::destination::{Destination, ParameterName};
 use sponsorhub_core::attribution::key_set::KeySet;
-use sponsorhub_core::attribution::keys::{KeyId, Keyring};
+use sponsorhub_core::attribution::keys::{KeyId, Keyring, Master};
 use sponsorhub_core::conversion::dedup::DedupKey;
 use sponsorhub_core::conversion::{Gate, Membership};
 use sponsorhub_core::ids::{BrandId, CampaignId, EnrollmentId, Seq};
@@ -71,11 +71,22 @@ pub struct Keys {
     pub set: Arc<KeySet>,
     /// For checkpoints.
     pub receipts: Receipts,
-    masters: Vec<Standing>,
+    /// Every master without its secret, in the order in which they came.
+    pub masters: Vec<MasterStanding>,
 }
 
-/// A master and when it retired and was revoked: tells whether a keyring has changed.
-type Standing = (KeyId, Option<i64>, Option<i64>);
+/// How a master of the keyring stands. Times are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasterStanding {
+    /// Its number.
+    pub id: KeyId,
+    /// Since when it exists.
+    pub created_at: i64,
+    /// Since when another one signs.
+    pub retired_at: Option<i64>,
+    /// Since when nothing that it signed is believed.
+    pub revoked_at: Option<i64>,
+}
 
 impl Keys {
     /// Makes everything that depends on a keyring.
@@ -85,9 +96,14 @@ impl Keys {
     }
 }
 
-fn standing(keyring: &Keyring) -> Vec<Standing> {
-    let masters = keyring.masters().iter();
-    masters.map(|master| (master.id, master.retired_at, master.revoked_at)).collect()
+fn standing(keyring: &Keyring) -> Vec<MasterStanding> {
+    let of = |master: &Master| MasterStanding {
+        id: master.id,
+        created_at: master.created_at,
+        retired_at: master.retired_at,
+        revoked_at: master.revoked_at,
+    };
+    keyring.masters().iter().map(of).collect()
 }
 
 /// Entries of each cache.

@@ -4,7 +4,7 @@
 //! whichever way it comes, and dealing with it means reading again what it is about, so the order of
 //! events does not matter and a repetition changes nothing.
 
-use sponsorhub_store::registry::{Endpoint, KeptEvent, ProviderChange};
+use sponsorhub_store::registry::{Endpoint, EventState, KeptEvent, ProviderChange};
 use sponsorhub_store::{Change, Recorded, Rule};
 
 use crate::deposits::{self, Booked, MoneyError};
@@ -74,7 +74,8 @@ pub fn forget(desk: &Desk, now: i64) -> Result<(), MoneyError> {
     Ok(())
 }
 
-/// Deals with events that wait. How many came to an end.
+/// Deals at `now` with events that wait and were to be tried again at `due` or earlier, milliseconds. How many
+/// came to an end.
 ///
 /// # Errors
 /// [`MoneyError`]: the inbox itself cannot be read or written. What is wrong with an event is kept
@@ -82,9 +83,9 @@ pub fn forget(desk: &Desk, now: i64) -> Result<(), MoneyError> {
 pub async fn deal(
     desk: &Desk,
     provider: &dyn PaymentProvider,
-    now: i64,
+    (now, due): (i64, i64),
 ) -> Result<usize, MoneyError> {
-    let waiting = desk.registry(|registry| registry.waiting_events(now, AT_ONCE))?;
+    let waiting = desk.registry(|registry| registry.waiting_events(due, AT_ONCE))?;
     let mut ended = 0;
     for event in waiting {
         let id = event.id.clone();
@@ -124,6 +125,26 @@ fn later(now: i64, tries: u32) -> i64 {
 
 fn is_about_money_in(event: &KeptEvent) -> bool {
     event.kind.starts_with("checkout.session.")
+}
+
+/// Deals once more with an event: reads again what it is about. One that waits is tried at once, one that was
+/// dealt with is looked at again; what came of it then stays written beside it, so that nobody can rewrite
+/// what was known when. Says what came of it, or none where it waits for the next tick.
+///
+/// # Errors
+/// [`MoneyError`].
+pub async fn replay(
+    desk: &Desk,
+    provider: &dyn PaymentProvider,
+    (event, state): (&KeptEvent, &EventState),
+    now: i64,
+) -> Result<Option<String>, MoneyError> {
+    if state.done_at.is_some() {
+        return Ok(Some(deal_with(desk, provider, event, now).await?.outcome()));
+    }
+    let hurry = ProviderChange::HurryEvent { id: event.id.clone(), at: now };
+    desk.record(Change::Provider(hurry), Some(Rule::EventWaits))?;
+    Ok(None)
 }
 
 async fn deal_with(

@@ -14,6 +14,7 @@ use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId, NoteId,
 use crate::error::StoreError;
 
 mod api;
+mod artifacts;
 mod change;
 mod erasure;
 mod keys;
@@ -21,14 +22,17 @@ mod near_misses;
 mod provider;
 mod webhooks;
 
-pub use api::{Access, ApiChange, ApiRequest, User, UserChange};
+pub use api::{Access, ApiChange, ApiRequest, PausedJob, User, UserChange};
+pub use artifacts::{Link, Maker, PromoCode};
 pub use change::{Change, Recorded, Rule};
 pub use erasure::{Forgotten, Note, NoteText};
 pub use keys::{ApiKey, SecretHash};
 pub use near_misses::{
     NEAR_MISS_CHARACTERS, NEAR_MISS_DAYS, NEAR_MISSES_MAX, NearMiss, NearMissCount,
 };
-pub use provider::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient};
+pub use provider::{
+    Endpoint, EventState, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient,
+};
 pub use webhooks::{
     DELIVERIES_MAX, Delivery, DeliveryState, Disabled, Party, Told, Webhook, WebhookChange,
 };
@@ -92,79 +96,6 @@ pub struct EnrollmentCreator {
     pub created_at: i64,
 }
 
-/// Who made a link, as far as a purchase by the same person can be told from it: keyed hashes under
-/// the pepper of one master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Maker {
-    /// The master whose pepper it is.
-    pub key_id: u16,
-    /// Keyed hash of the network.
-    pub network: [u8; 8],
-    /// Keyed hash of the user agent.
-    pub agent: [u8; 8],
-}
-
-impl Maker {
-    /// As it is stored.
-    pub(crate) fn to_bytes(self) -> [u8; 18] {
-        let mut bytes = [0; 18];
-        bytes[..2].copy_from_slice(&self.key_id.to_be_bytes());
-        bytes[2..10].copy_from_slice(&self.network);
-        bytes[10..].copy_from_slice(&self.agent);
-        bytes
-    }
-
-    pub(crate) fn from_bytes(bytes: [u8; 18]) -> Self {
-        let [high, low, rest @ ..] = bytes;
-        let (network, agent) = rest.split_at(8);
-        Self {
-            key_id: u16::from_be_bytes([high, low]),
-            network: network.try_into().expect("8 of 16"),
-            agent: agent.try_into().expect("8 of 16"),
-        }
-    }
-}
-
-/// A link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// 1, 2, 3, … in its campaign.
-    pub number: u32,
-    /// Whom it credits.
-    pub enrollment: EnrollmentId,
-    /// Where it leads.
-    pub destination: String,
-    /// Who made it, where that is known.
-    pub maker: Option<Maker>,
-    /// When it was made, milliseconds.
-    pub created_at: i64,
-    /// When it was revoked, milliseconds.
-    pub revoked_at: Option<i64>,
-}
-
-/// A promo code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromoCode {
-    /// In whose shop it is valid.
-    pub brand: BrandId,
-    /// The form under which it is looked up, unique in the brand.
-    pub folded: String,
-    /// What it is for.
-    pub campaign: CampaignId,
-    /// Whom it credits.
-    pub enrollment: EnrollmentId,
-    /// The part that the creator chose.
-    pub readable: String,
-    /// The whole as it is shown.
-    pub display: String,
-    /// The master key that its check characters come from.
-    pub key_id: u16,
-    /// When it was issued, milliseconds.
-    pub created_at: i64,
-    /// When it was revoked, milliseconds.
-    pub revoked_at: Option<i64>,
-}
-
 /// The key behind a campaign's composite keys (INV-4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CampaignKey {
@@ -205,6 +136,29 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn waiting_events(&mut self, now: i64, limit: usize) -> Result<Vec<KeptEvent>, StoreError>;
+
+    /// Events of the provider that came before one, which is named by when it came and by its id; newest first,
+    /// each with how it stands. Bodies that an earlier version kept are left out.
+    ///
+    /// # Errors
+    /// Faults.
+    fn events(
+        &mut self,
+        before: Option<(i64, &str)>,
+        limit: usize,
+    ) -> Result<Vec<(KeptEvent, EventState)>, StoreError>;
+
+    /// An event of the provider, and how it stands.
+    ///
+    /// # Errors
+    /// Faults.
+    fn event(&mut self, id: &str) -> Result<Option<(KeptEvent, EventState)>, StoreError>;
+
+    /// Jobs that are paused, by name.
+    ///
+    /// # Errors
+    /// Faults.
+    fn paused_jobs(&mut self) -> Result<Vec<PausedJob>, StoreError>;
 
     /// Whom a user of the identity provider is here.
     ///
@@ -247,6 +201,16 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// Faults.
     fn active_webhooks(&mut self) -> Result<Vec<Webhook>, StoreError>;
+
+    /// Endpoints of everybody, by id, after one.
+    ///
+    /// # Errors
+    /// Faults.
+    fn all_webhooks(
+        &mut self,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<Vec<Webhook>, StoreError>;
 
     /// How far an endpoint was told of ledgers, by campaign.
     ///
@@ -346,6 +310,22 @@ pub trait RegistryReader: Send {
     /// # Errors
     /// [`StoreError`].
     fn brand(&mut self, brand: BrandId) -> Result<Option<Brand>, StoreError>;
+
+    /// Brands, by id, after one.
+    ///
+    /// # Errors
+    /// Faults.
+    fn brands(&mut self, after: Option<BrandId>, limit: usize) -> Result<Vec<Brand>, StoreError>;
+
+    /// Creators, by id, after one.
+    ///
+    /// # Errors
+    /// Faults.
+    fn creators(
+        &mut self,
+        after: Option<CreatorId>,
+        limit: usize,
+    ) -> Result<Vec<Creator>, StoreError>;
 
     /// A creator.
     ///

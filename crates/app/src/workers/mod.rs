@@ -8,6 +8,7 @@
 mod advance;
 mod disburse;
 mod holdings;
+mod jobs;
 mod pauses;
 mod refund;
 mod retention;
@@ -34,6 +35,7 @@ use crate::ports::{Outcome, PaymentProvider};
 
 pub use disburse::{attempt_key, came_back, payout_reference};
 pub use holdings::Holding;
+pub use jobs::Job;
 pub use refund::refund_reference;
 pub use retention::{ACCESS_MS, DEDUP_KEY_MS, DELIVERIES_MS};
 pub use standing::{JobStatus, Standing};
@@ -102,6 +104,10 @@ struct Memory {
     /// Charges behind deposits.
     charges: HashMap<(CampaignId, Seq), String>,
     standing: Standing,
+    /// Which jobs are paused.
+    paused: Vec<Job>,
+    /// Whether the next tick deals with events that wait, due or not.
+    is_inbox_hurried: bool,
 }
 
 /// All reconcilers.
@@ -136,8 +142,17 @@ impl Workers {
     /// [`StoreError`]: the store cannot be read.
     pub async fn tick(&self, now: i64, steady: i64) -> Result<usize, StoreError> {
         self.with(|memory| memory.steady = steady);
-        let mut done = self.note("events", now, self.poll(now).await);
-        done += self.note("inbox", now, inbox::deal(&self.desk, &*self.provider, now).await);
+        self.follow_pauses()?;
+        let mut done = 0;
+        if self.runs(Job::Events) {
+            done += self.note("events", now, self.poll(now).await);
+        }
+        if self.runs(Job::Inbox) {
+            let is_hurried = self.with(|memory| std::mem::take(&mut memory.is_inbox_hurried));
+            let due = if is_hurried { i64::MAX } else { now };
+            let dealt = inbox::deal(&self.desk, &*self.provider, (now, due)).await;
+            done += self.note("inbox", now, dealt);
+        }
         let mut after = 0;
         loop {
             let page = self.desk.read(|reader| reader.campaigns(after, PAGE))?;
@@ -149,7 +164,7 @@ impl Workers {
                 break;
             }
         }
-        if self.is_weighing_due(now) {
+        if self.runs(Job::Holdings) && self.is_weighing_due(now) {
             self.note("holdings", now, self.holdings(now).await);
         }
         done += self.retain(now);
@@ -166,10 +181,20 @@ impl Workers {
             Ok(false) => {}
             Err(error) => return self.note("rollup", now, Err(error.into())),
         }
-        self.note("deposits", now, self.deposits(id, now).await)
-            + self.note("rollup", now, self.advance(id, now).await)
-            + self.note("disburse", now, self.disburse(id, now).await)
-            + self.note("refund", now, self.refund(id, now).await)
+        let mut done = 0;
+        if self.runs(Job::Deposits) {
+            done += self.note("deposits", now, self.deposits(id, now).await);
+        }
+        if self.runs(Job::Rollup) {
+            done += self.note("rollup", now, self.advance(id, now).await);
+        }
+        if self.runs(Job::Disburse) {
+            done += self.note("disburse", now, self.disburse(id, now).await);
+        }
+        if self.runs(Job::Refund) {
+            done += self.note("refund", now, self.refund(id, now).await);
+        }
+        done
     }
 
     /// Notes how a job went; how many things it did.

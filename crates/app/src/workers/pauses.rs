@@ -48,6 +48,11 @@ impl<K: Eq + Hash> Pauses<K> {
         self.0.insert(thing, Pause { until, failures: 0 });
     }
 
+    /// Everything may be tried.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// It succeeded.
     pub(super) fn forget(&mut self, thing: &K) {
         self.0.remove(thing);

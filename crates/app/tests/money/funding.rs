@@ -77,7 +77,8 @@ fn hear(scene: &Scene, session: &str, number: usize) {
     assert!(is_new.expect("kept"));
     let again = inbox::receive(&scene.desk, Endpoint::List, &event, scene.now());
     assert!(!again.expect("known"), "an event is kept once");
-    now_or_never(inbox::deal(&scene.desk, &*scene.provider, scene.now())).expect("dealt with");
+    now_or_never(inbox::deal(&scene.desk, &*scene.provider, (scene.now(), scene.now())))
+        .expect("dealt with");
 }
 
 /// Every pair of things that the provider may say, one after the other, and the launch tried after

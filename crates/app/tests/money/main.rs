@@ -10,6 +10,7 @@ mod funding;
 mod clocks;
 
 mod holdings;
+mod jobs;
 
 mod kills;
 

@@ -1,12 +1,22 @@
-// Times in the reader's zone, buttons that copy, and parts of pages that keep up. Every page is complete
-// without this.
+// Times and amounts as the reader writes them, buttons that copy and print, and parts of pages that keep up.
+// Every page is complete without this.
 "use strict";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const written = new Intl.DateTimeFormat(document.documentElement.lang, {
-  dateStyle: "medium",
-  timeStyle: "short",
-});
+const written = new Intl.DateTimeFormat(navigator.language, { dateStyle: "medium", timeStyle: "short" });
+const numbers = new Intl.NumberFormat(navigator.language, { minimumFractionDigits: 2 });
+
+// Amounts stay decimal texts all the way: no number is as exact.
+function writeAmounts(within) {
+  for (const amount of within.querySelectorAll(".money, svg .amount")) {
+    const text = amount.firstChild;
+    const found = /^(\u2212?)([\d,]+\.\d\d)(?=\s|$)/.exec(text?.data ?? "");
+    if (found) {
+      const number = numbers.format(found[2].replaceAll(",", ""));
+      text.data = found[1] + number + text.data.slice(found[0].length);
+    }
+  }
+}
 
 function writeTimes(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -18,7 +28,12 @@ function writeTimes(within) {
   }
 }
 
-writeTimes(document);
+function write(within) {
+  writeTimes(within);
+  writeAmounts(within);
+}
+
+write(document);
 
 const note = document.getElementById("zone");
 if (note && zone) {
@@ -39,6 +54,19 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
+// A form that was sent says so until the next page is there; one that is shown again from memory does not.
+addEventListener("submit", (event) => event.target.setAttribute("aria-busy", "true"));
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) {
+    form.removeAttribute("aria-busy");
+  }
+});
+
 // Asks for a page again, and puts its parts in the place of those that are shown.
 async function renew(address) {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
@@ -46,7 +74,7 @@ async function renew(address) {
     return;
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  writeTimes(page);
+  write(page);
   for (const part of document.querySelectorAll("[data-part]")) {
     const news = page.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
     if (news && news.innerHTML !== part.innerHTML) {
@@ -60,7 +88,21 @@ const watched = document.querySelector("[data-events]");
 if (watched) {
   let seen = watched.dataset.seen;
   let waits = null;
-  new EventSource(watched.dataset.events).addEventListener("message", (event) => {
+  const stream = new EventSource(watched.dataset.events);
+  // It comes back by itself, unless it is refused: then the session has ended.
+  stream.addEventListener("error", () => {
+    if (stream.readyState === EventSource.CLOSED) {
+      const note = document.createElement("p");
+      note.className = "note note-warn";
+      note.setAttribute("role", "status");
+      const again = document.createElement("a");
+      again.href = location.href;
+      again.textContent = "Load it again";
+      note.append("This page does not keep up any more. ", again);
+      document.getElementById("main").prepend(note);
+    }
+  });
+  stream.addEventListener("message", (event) => {
     if (event.data === seen) {
       return;
     }

@@ -71,7 +71,19 @@ fn pages(made: &Fixture) -> Vec<(&'static str, String)> {
         "/creator/campaigns".to_owned(),
         format!("/creator/campaigns/{}", made.campaign),
     ];
-    let operator = ["/admin".to_owned(), "/admin/holds".to_owned()];
+    let operator = [
+        "/admin",
+        "/admin/holds",
+        "/admin/workers",
+        "/admin/webhooks",
+        "/admin/webhooks/out",
+        "/admin/people",
+        "/admin/people/brands",
+        "/admin/people/creators",
+        "/admin/access-log",
+        "/admin/keys",
+    ]
+    .map(str::to_owned);
     let of = |who, pages: Vec<String>| pages.into_iter().map(move |page| (who, page));
     of("brand", brand.into())
         .chain(of("creator", creator.into()))

@@ -4,6 +4,7 @@
 //! not know: a parameter that is misspelled would otherwise answer with everything.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawQuery};
 use axum::http::request::Parts;
@@ -107,6 +108,28 @@ pub(super) const OF_DELIVERIES: &[Filter] = &[
 pub(super) const OF_ACCESSES: &[Filter] =
     &[text("who", "asked for by this user or API key"), SINCE, UNTIL];
 
+pub(super) const OF_EVENTS: &[Filter] = &[
+    one_of("state", "in this state", || vec!["waiting", "needs_person", "done"]),
+    text("type", "of this type"),
+    SINCE,
+    UNTIL,
+];
+pub(super) const OF_ENDPOINTS: &[Filter] =
+    &[one_of("enabled", "enabled, or not", || vec!["true", "false"])];
+pub(super) const OF_CREATORS: &[Filter] =
+    &[one_of("state", "in this state", || vec!["known", "erasure_waits", "erased"])];
+
+/// The id behind which a list goes on that is ordered by ids; none at its beginning.
+pub(super) fn after_id<Id: FromStr>(cursor: &str) -> Result<Option<Id>, Problem> {
+    let read = |cursor: &str| cursor.parse().map_err(|_| bad_cursor());
+    Some(cursor).filter(|cursor| !cursor.is_empty()).map(read).transpose()
+}
+
+/// That no list has such a place.
+pub(super) fn bad_cursor() -> Problem {
+    wrong("cursor", "a cursor is `next_cursor` of the page before")
+}
+
 /// Which part of a list is wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
@@ -170,8 +193,7 @@ impl Page {
     /// Behind which position.
     pub(super) fn after(&self) -> Result<u64, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(0) };
-        let detail = "a cursor is `next_cursor` of the page before";
-        cursor.parse().map_err(|_| wrong("cursor", detail))
+        cursor.parse().map_err(|_| bad_cursor())
     }
 
     /// Behind which text, where a list is ordered by one.

@@ -5,8 +5,8 @@ use sponsorhub_core::actor::Action;
 
 use super::lists::{self, Filter};
 use super::{
-    access, campaigns, deposits, disbursements, doctor, enrollments, erasure, keys, ledger, me,
-    oversight, payments, team, webhooks, workers,
+    access, campaigns, deposits, disbursements, doctor, endpoints, enrollments, erasure, events,
+    keys, ledger, me, oversight, parties, payments, team, webhooks, workers,
 };
 use crate::shared::Shared;
 
@@ -189,6 +189,32 @@ routes! {
         oversight::advance;
     get "/workers", Some(Action::Operate), "How the work stands that nobody asks for",
         None => 200 "Workers", workers::show;
+    post "/workers/{job}/pause", Some(Action::Operate),
+        "Let a job do nothing from its next run on, until it is resumed; also after a restart",
+        NO_BODY => 200 "Job", workers::pause;
+    post "/workers/{job}/resume", Some(Action::Operate), "Let a paused job go on",
+        NO_BODY => 200 "Job", workers::resume;
+    post "/workers/{job}/run", Some(Action::Operate), "Run a job at once, whatever it waits for",
+        NO_BODY => 200 "Job", workers::run;
+    get "/provider-events", Some(Action::Operate),
+        "What the payment provider told and what came of it, newest first",
+        None => 200 "ProviderEventList", events::list, by lists::OF_EVENTS;
+    post "/provider-events/{event}/replay", Some(Action::Operate),
+        "Read again what an event is about, and book what the ledger does not have yet",
+        NO_BODY => 200 "ReplayedEvent", events::replay;
+    get "/webhook-endpoints", Some(Action::Operate), "Endpoints of all brands and creators",
+        None => 200 "WebhookEndpointList", endpoints::list, by lists::OF_ENDPOINTS;
+    get "/webhook-endpoints/{webhook}/deliveries", Some(Action::Operate),
+        "What was sent to an endpoint and what came of it, newest first",
+        None => 200 "DeliveryList", endpoints::deliveries, by lists::OF_DELIVERIES;
+    post "/webhook-endpoints/{webhook}/deliveries/{delivery}/replay", Some(Action::Operate),
+        "Send the same message again", NO_BODY => 200 "WebhookId", endpoints::replay;
+    get "/brands", Some(Action::Operate), "All brands", None => 200 "ListedBrandList", parties::brands;
+    get "/creators", Some(Action::Operate), "All creators", None => 200 "ListedCreatorList",
+        parties::creators, by lists::OF_CREATORS;
+    get "/keyring", Some(Action::Operate),
+        "Under which keys the platform signs, without the keys themselves", None => 200 "Keyring",
+        parties::keyring;
     get "/doctor", Some(Action::ReadLedger),
         "Why events did not count, for a brand; what is misconfigured or stuck, for an operator",
         None => 200 "FindingList", doctor::show;

@@ -43,7 +43,7 @@ struct Rotate {
     overlap_hours: Option<u32>,
 }
 
-fn fault(error: WebhookError) -> Problem {
+pub(super) fn fault(error: WebhookError) -> Problem {
     match error {
         WebhookError::Field { field, fix } => Fault::Field(field, fix).into(),
         WebhookError::Full => {
@@ -63,7 +63,7 @@ fn fault(error: WebhookError) -> Problem {
 }
 
 /// What a person should know of an endpoint to which nothing is sent, or nothing gets through.
-fn notice(webhook: &Webhook) -> Option<String> {
+pub(super) fn notice(webhook: &Webhook) -> Option<String> {
     let enable = "enable it to go on where it stopped";
     let text = match webhook.disabled.as_ref().map(|disabled| disabled.why.as_str()) {
         Some("by_owner") => format!("disabled by its owner; {enable}"),
@@ -93,7 +93,7 @@ fn shown(webhook: &Webhook) -> Value {
     versioned(shown, &["url", "events", "enabled"])
 }
 
-fn delivery_shown(no: u64, delivery: &Delivery) -> Value {
+pub(super) fn delivery_shown(no: u64, delivery: &Delivery) -> Value {
     let due = if let DeliveryState::Waiting(due) = delivery.state { Some(due) } else { None };
     json!({
         "delivery": no,

@@ -26,6 +26,7 @@ const HOLDING_DAYS: i64 = 90;
 pub(crate) fn findings(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
     let now = shared.clock.now();
     let mut found = work(shared, now);
+    found.extend(paused(shared)?);
     found.extend(webhooks(shared, now));
     found.extend(proxy(shared));
     found.extend(identity(shared));
@@ -63,6 +64,20 @@ fn work(shared: &Shared, now: i64) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Jobs that somebody paused and may have forgotten.
+fn paused(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
+    let paused = shared.desk.registry(|registry| registry.paused_jobs())?;
+    let found = paused.into_iter().map(|paused| {
+        let meaning = format!("the job {} is paused, and what it does waits", paused.job);
+        let fix = "resume it at /admin/workers when the reason is gone";
+        let mut finding = Finding::new(Severity::Warning, "job_paused", &meaning, fix);
+        finding.saw(paused.since);
+        finding.example = Some(paused.job);
+        finding
+    });
+    Ok(found.collect())
 }
 
 fn webhooks(shared: &Shared, now: i64) -> Vec<Finding> {

@@ -1,9 +1,10 @@
-//! A form becomes the API's request that does the same.
+//! A form becomes the API's request that does the same, and some pages are what the API says.
 //!
 //! It goes through the API's own router with the headers that it came with: who may, what is done once,
 //! and what stands in the access log is decided in one place.
 
 use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
 use axum::http::{HeaderName, HeaderValue, Request, header};
 use serde_json::Value;
 use sponsorhub_app::ports::random;
@@ -39,22 +40,39 @@ pub(super) async fn act(
     (method, path): (&str, &str),
     body: &Value,
 ) -> Result<Value, Problem> {
+    let mut request = request(caller, (method, path));
+    if let Ok(key) = HeaderValue::from_str(form.text("key"))
+        && !key.is_empty()
+    {
+        request = request.header("idempotency-key", key);
+    }
+    send(caller, request.body(Body::from(body.to_string()))).await
+}
+
+/// What the API says at a path, which a page is made of.
+pub(super) async fn ask(caller: &Caller, path: &str) -> Result<Value, Problem> {
+    send(caller, request(caller, ("GET", path)).body(Body::empty())).await
+}
+
+fn request(caller: &Caller, (method, path): (&str, &str)) -> Builder {
     let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
     for name in KEPT {
         for value in caller.headers.get_all(&name) {
             request = request.header(name.clone(), value.clone());
         }
     }
-    if let Ok(key) = HeaderValue::from_str(form.text("key"))
-        && !key.is_empty()
-    {
-        request = request.header("idempotency-key", key);
-    }
-    let request = request.extension(Peer(caller.peer)).body(Body::from(body.to_string()));
-    let request = request.map_err(|error| {
-        tracing::error!(%error, "a form could not be sent on");
+    request
+}
+
+async fn send(
+    caller: &Caller,
+    request: Result<Request<Body>, axum::http::Error>,
+) -> Result<Value, Problem> {
+    let mut request = request.map_err(|error| {
+        tracing::error!(%error, "a page could not ask the API");
         Problem::busy()
     })?;
+    request.extensions_mut().insert(Peer(caller.peer));
     let shared = (*caller.shared).clone();
     let router = api::router(shared.clone()).with_state(shared);
     let Ok(mut response) = router.oneshot(request).await;

@@ -92,7 +92,15 @@ const OF_BRAND: &[Way] = &[way("/brand", "Campaigns"), SHOP];
 const SHOP: Way = Way { href: "/brand/shop", text: "Your shop", has_below: true };
 const OF_CREATOR: &[Way] =
     &[way("/creator", "Earnings"), way("/creator/campaigns", "Find campaigns")];
-const OF_ADMIN: &[Way] = &[way("/admin", "Overview"), way("/admin/holds", "Holds to review")];
+const OF_ADMIN: &[Way] = &[
+    way("/admin", "Overview"),
+    way("/admin/holds", "Holds to review"),
+    Way { href: "/admin/people", text: "People", has_below: true },
+    way("/admin/workers", "Workers"),
+    Way { href: "/admin/webhooks", text: "Webhooks", has_below: true },
+    way("/admin/access-log", "Access log"),
+    way("/admin/keys", "Keys"),
+];
 
 /// What is around a page.
 #[derive(Clone, Debug)]

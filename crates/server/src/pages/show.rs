@@ -230,6 +230,18 @@ pub(super) fn done(word: &str) -> Option<&'static str> {
         "uphold" => "Upheld: the order earns nothing, and the brand's funds have it back.",
         "revoked" => "The key is revoked: within two seconds nothing is taken under it.",
         "retry" => "It is tried again at once.",
+        "given-up" => "It is given up. What it was for is owed as before.",
+        "job-paused" => "The job is paused until somebody resumes it, also after a restart.",
+        "job-resumed" => "The job goes on.",
+        "job-run" => "The job runs at once.",
+        "sent-again" => "The message is sent again.",
+        "suspended" => "They may do nothing any more. What they earned stays theirs.",
+        "let-in" => "They may act again.",
+        "named" => "The brand has its new name.",
+        "erased" => "The person is erased. Entries and payouts are as they were.",
+        "erasure-waits" => {
+            "They are shut out, and erased as soon as their campaigns are over and nothing is owed."
+        }
         _ => return None,
     })
 }

@@ -84,11 +84,27 @@ pages! {
     get "/creator/campaigns/{campaign}/statement.csv", creator(Action::ReadOwnEarnings), creator::statement::file;
     get "/creator/campaigns/{campaign}/payouts/{payout}", creator(Action::ReadPayouts), creator::payout::show;
     post "/creator/campaigns/{campaign}/join", creator(Action::Enroll), creator::join::join;
-    get "/admin", OPERATOR, admin::show;
-    get "/admin/holds", OPERATOR, admin::holds;
-    post "/admin/campaigns/{campaign}/holds/{conversion}/release", OPERATOR, admin::release;
-    post "/admin/campaigns/{campaign}/holds/{conversion}/uphold", OPERATOR, admin::uphold;
-    post "/admin/campaigns/{campaign}/payouts/{payout}/retry", OPERATOR, admin::retry;
+    get "/admin", OPERATOR, admin::overview::show;
+    get "/admin/holds", OPERATOR, admin::holds::holds;
+    get "/admin/workers", OPERATOR, admin::workers::show;
+    post "/admin/workers/{job}/{step}", OPERATOR, admin::workers::take;
+    get "/admin/webhooks", OPERATOR, admin::webhooks::show;
+    post "/admin/webhooks/events/{event}/replay", OPERATOR, admin::webhooks::replay;
+    get "/admin/webhooks/out", OPERATOR, admin::webhooks::out;
+    get "/admin/webhooks/out/{webhook}", OPERATOR, admin::webhooks::deliveries;
+    post "/admin/webhooks/out/{webhook}/{delivery}/replay", OPERATOR, admin::webhooks::send_again;
+    get "/admin/people", OPERATOR, admin::people::users;
+    post "/admin/people/users/{user}", OPERATOR, admin::people::suspend;
+    get "/admin/people/brands", OPERATOR, admin::people::brands;
+    post "/admin/people/brands/{brand}/name", OPERATOR, admin::people::name;
+    get "/admin/people/creators", OPERATOR, admin::people::creators;
+    post "/admin/people/creators/{creator}/erase", OPERATOR, admin::people::erase;
+    get "/admin/access-log", OPERATOR, admin::log::accesses;
+    get "/admin/keys", OPERATOR, admin::log::keyring;
+    post "/admin/campaigns/{campaign}/holds/{conversion}/release", OPERATOR, admin::holds::release;
+    post "/admin/campaigns/{campaign}/holds/{conversion}/uphold", OPERATOR, admin::holds::uphold;
+    post "/admin/campaigns/{campaign}/payouts/{payout}/retry", OPERATOR, admin::overview::retry;
+    post "/admin/campaigns/{campaign}/payouts/{payout}/cancel", OPERATOR, admin::overview::give_up;
 }
 
 /// Every path once.

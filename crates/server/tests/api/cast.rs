@@ -65,6 +65,9 @@ pub(crate) struct Things {
     delivery: String,
     creator: String,
     brand: String,
+    /// A job of the workers, and an event of the payment provider.
+    job: &'static str,
+    event: String,
 }
 
 impl Things {
@@ -80,6 +83,8 @@ impl Things {
             .replace("{creator}", &self.creator)
             .replace("{brand}", &self.brand)
             .replace("{code}", &self.code)
+            .replace("{job}", self.job)
+            .replace("{event}", &self.event)
     }
 }
 
@@ -177,6 +182,7 @@ impl Play {
         let (_, deliveries) = self.ask(brand, ("get", &deliveries), None).await;
         let payouts = format!("{path}/payouts");
         let (_, payouts) = self.ask(brand, ("get", &payouts), None).await;
+        let (_, events) = self.world.get(ADMIN, "/provider-events").await;
         Things {
             name,
             campaign,
@@ -192,6 +198,8 @@ impl Play {
             creator: text(&self.ask(creator, ("get", "/me"), None).await.1["id"]),
             brand: text(&self.ask(brand, ("get", "/me"), None).await.1["id"]),
             code: text(&code["code"]),
+            job: "holdings",
+            event: text(&events["data"][0]["id"]),
         }
     }
 }
@@ -236,6 +244,8 @@ pub(crate) async fn start_in(world: Arc<World>) -> (Play, Vec<Things>) {
         creator: "crt_00000000000000000000000000".to_owned(),
         brand: "brd_00000000000000000000000000".to_owned(),
         code: "SALE-00000".to_owned(),
+        job: "nothing",
+        event: "evt_nothing".to_owned(),
     };
     (play, vec![a, b, missing])
 }

@@ -32,6 +32,8 @@ mod integrators;
 mod judged;
 mod matrix;
 
+mod operations;
+
 mod orders;
 
 mod oversight;

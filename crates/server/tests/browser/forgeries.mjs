@@ -25,6 +25,7 @@ async function standing({ brand, creator, admin, campaign }) {
   for (const [who, path] of [
     [brand, "/brand"], [brand, campaign], [brand, `${campaign}/ledger`], [creator, "/creator"],
     [creator, campaign.replace("/brand/", "/creator/")], [creator, "/creator/campaigns"], [admin, "/admin/holds"],
+    [admin, "/admin/people"], [admin, "/admin/people/brands"], [admin, "/admin/people/creators"],
   ]) {
     await who.goes(path);
     seen.push(`${path}\n${await who.text()}`);
@@ -87,7 +88,10 @@ async function play(browser) {
   const conversion = decides.split("/").at(-2);
   const fill = (path) => path.replace("{campaign}", campaign.split("/").pop())
     .replace("{conversion}", conversion).replace("{payout}", conversion)
-    .replace("{key}", "key_00000000000000000000000000");
+    .replace("{key}", "key_00000000000000000000000000").replace("{webhook}", "whk_00000000000000000000000000")
+    .replace("{delivery}", "1").replace("{job}", "disburse").replace("{event}", "evt_nothing")
+    .replace("{user}", "user_nils").replace("{creator}", "crt_00000000000000000000000000")
+    .replace("{brand}", "brd_00000000000000000000000000");
   const people = { brand, creator, admin, campaign };
   await new Promise((done) => setTimeout(done, 1_000));
   const before = await standing(people);

@@ -25,7 +25,18 @@ const people = [
     payout: /^\/creator\/campaigns\/[^/]+\/payouts\/\d+$/,
     statement: /^\/creator\/campaigns\/[^/]+\/statement$/,
   }],
-  ["The operator", { admin: "/admin", holds: "/admin/holds" }],
+  ["The operator", {
+    admin: "/admin",
+    holds: "/admin/holds",
+    workers: "/admin/workers",
+    "webhooks-in": "/admin/webhooks",
+    "webhooks-out": "/admin/webhooks/out",
+    users: "/admin/people",
+    brands: "/admin/people/brands",
+    creators: "/admin/people/creators",
+    "access-log": "/admin/access-log",
+    keys: "/admin/keys",
+  }],
 ];
 
 async function signIn(page, who) {

@@ -11,6 +11,7 @@ mod doors;
 mod fields;
 mod forms;
 mod markup;
+mod operator;
 mod reader;
 mod sessions;
 mod story;

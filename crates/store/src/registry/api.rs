@@ -75,6 +75,17 @@ pub struct Access {
     pub network: [u8; 8],
 }
 
+/// A job that an operator paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PausedJob {
+    /// Its name.
+    pub job: String,
+    /// Since when, milliseconds.
+    pub since: i64,
+    /// The operator's id at the identity provider.
+    pub subject: String,
+}
+
 /// One step about the API.
 #[derive(Clone, Debug)]
 pub enum ApiChange {
@@ -101,6 +112,13 @@ pub enum ApiChange {
     ChangeUser(UserChange),
     /// Somebody asked for a change.
     NoteAccess(Access),
+    /// A job is paused; one that is already stays so since then.
+    PauseJob(PausedJob),
+    /// A job goes on, if it was paused.
+    ResumeJob {
+        /// Which.
+        job: String,
+    },
     /// A request begins; its answer is none.
     BeginRequest(ApiRequest),
     /// A request is answered.
@@ -130,6 +148,8 @@ impl ApiChange {
             }
             Self::NoteAccess(access) => access.subject.len() + access.path.len(),
             Self::ChangeUser(change) => change.subject.len(),
+            Self::PauseJob(paused) => paused.job.len() + paused.subject.len(),
+            Self::ResumeJob { job } => job.len(),
             Self::BeginRequest(request) => request.subject.len() + request.key.len(),
             Self::EndRequest { subject, key, body, .. } => subject.len() + key.len() + body.len(),
         }

@@ -69,6 +69,17 @@ pub struct KeptEvent {
     pub tries: u32,
 }
 
+/// How an event stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventState {
+    /// When it was dealt with, milliseconds; none while it waits.
+    pub done_at: Option<i64>,
+    /// When it is tried next, milliseconds; of one that was dealt with, when it was tried last.
+    pub retry_at: i64,
+    /// What came of it, or of the last try; none before the first.
+    pub outcome: Option<String>,
+}
+
 /// A sending that was to move money, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
@@ -139,6 +150,13 @@ pub enum ProviderChange {
         /// Why not now.
         why: String,
     },
+    /// An event that waits is tried at once, once more. What was dealt with stays so.
+    HurryEvent {
+        /// Which.
+        id: String,
+        /// From when on, milliseconds.
+        at: i64,
+    },
     /// An event is dealt with.
     FinishEvent {
         /// Which.
@@ -173,6 +191,7 @@ impl ProviderChange {
             Self::KeepEvent(event) => event.raw.len() + event.kind.len() + event.id.len(),
             Self::RetryEvent { id, why, .. } => id.len() + why.len(),
             Self::FinishEvent { id, outcome, .. } => id.len() + outcome.len(),
+            Self::HurryEvent { id, .. } => id.len(),
             Self::ForgetEvents { .. } => 0,
             Self::KeepExchange(exchange) => exchange.key.len() + exchange.requests.len(),
             Self::KeepCursor { cursor, .. } => cursor.len(),

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::position::unsigned;
 use super::registry::Stop;
-use crate::registry::{Access, ApiChange, ApiRequest, Rule, User, UserChange};
+use crate::registry::{Access, ApiChange, ApiRequest, PausedJob, Rule, User, UserChange};
 
 /// Does a change in the transaction that is open.
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
@@ -37,6 +37,14 @@ pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), 
             connection.prepare_cached(sql)?.execute(params![
                 at, subject, role, session, method, path, status, network, count
             ])?;
+        }
+        ApiChange::PauseJob(PausedJob { job, since, subject }) => {
+            let sql = "INSERT INTO paused_jobs (job, since_ms, subject) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO NOTHING";
+            connection.prepare_cached(sql)?.execute(params![job, since, subject])?;
+        }
+        ApiChange::ResumeJob { job } => {
+            connection.prepare_cached("DELETE FROM paused_jobs WHERE job = ?1")?.execute([job])?;
         }
         ApiChange::BeginRequest(request) => {
             let known = "SELECT 1 FROM api_requests WHERE subject = ?1 AND key = ?2";
@@ -161,6 +169,15 @@ pub(super) fn party_of_organisation(
     let sql = "SELECT party FROM users WHERE organisation = ?1
                AND role IN ('viewer', 'member', 'owner') LIMIT 1";
     connection.prepare_cached(sql)?.query_row([organisation], |row| row.get(0)).optional()
+}
+
+/// Jobs that are paused, by name.
+pub(super) fn paused_jobs(connection: &Connection) -> rusqlite::Result<Vec<PausedJob>> {
+    let sql = "SELECT job, since_ms, subject FROM paused_jobs ORDER BY job";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(PausedJob { job: row.get(0)?, since: row.get(1)?, subject: row.get(2)? })
+    };
+    connection.prepare_cached(sql)?.query_map([], read)?.collect()
 }
 
 /// The access log below a number, newest first, each row with its number.

@@ -19,7 +19,7 @@ const LOCK: &str = "sponsorhub.lock";
 const APPLICATION_ID: i64 = 0x5370_4862;
 
 /// By number; a database's `user_version` is how many it has.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_registry.sql"),
     include_str!("../../migrations/sqlite/0003_provider.sql"),
@@ -31,6 +31,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/sqlite/0009_access_log.sql"),
     include_str!("../../migrations/sqlite/0010_erasure.sql"),
     include_str!("../../migrations/sqlite/0011_departures.sql"),
+    include_str!("../../migrations/sqlite/0012_operations.sql"),
 ];
 
 const KNOWN: Known = (APPLICATION_ID, MIGRATIONS.len());

@@ -5,7 +5,9 @@ use sponsorhub_core::ids::{CampaignId, CreatorId};
 
 use super::position::{signed, unsigned};
 use super::registry::Stop;
-use crate::registry::{Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient, Rule};
+use crate::registry::{
+    Endpoint, EventState, Exchange, Exchanged, KeptEvent, ProviderChange, Recipient, Rule,
+};
 
 fn run(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params)
@@ -41,6 +43,11 @@ pub(super) fn record(connection: &Connection, change: &ProviderChange) -> Result
             let sql = "UPDATE provider_events SET done_at_ms = ?2, outcome = ?3
                        WHERE id = ?1 AND done_at_ms IS NULL";
             must(run(connection, sql, params![id, at, outcome])? == 1, Rule::EventWaits)
+        }
+        ProviderChange::HurryEvent { id, at } => {
+            let sql = "UPDATE provider_events SET retry_at_ms = min(retry_at_ms, ?2)
+                       WHERE id = ?1 AND done_at_ms IS NULL";
+            must(run(connection, sql, params![id, at])? == 1, Rule::EventWaits)
         }
         ProviderChange::ForgetEvents { before } => {
             let sql = "UPDATE provider_events SET raw = x''
@@ -150,33 +157,73 @@ pub(super) fn of_account(
     connection.prepare_cached(sql)?.query_row([account], recipient).optional()
 }
 
+/// Columns of an event, in the order in which [`kept`] and [`stands`] read them.
+macro_rules! events {
+    ($raw:literal, $where:literal) => {
+        concat!(
+            "SELECT id, endpoint, kind, created_at_ms, received_at_ms, recipient, object, payment, ",
+            $raw,
+            ", tries, done_at_ms, retry_at_ms, outcome FROM provider_events WHERE ",
+            $where
+        )
+    };
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<KeptEvent> {
+    let name: String = row.get(1)?;
+    let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name);
+    Ok(KeptEvent {
+        id: row.get(0)?,
+        endpoint: endpoint.unwrap_or(Endpoint::List),
+        kind: row.get(2)?,
+        created_at: row.get(3)?,
+        received_at: row.get(4)?,
+        recipient: row.get(5)?,
+        object: row.get(6)?,
+        payment: row.get(7)?,
+        raw: row.get(8)?,
+        tries: row.get(9)?,
+    })
+}
+
+fn stands(row: &Row<'_>) -> rusqlite::Result<EventState> {
+    Ok(EventState { done_at: row.get(10)?, retry_at: row.get(11)?, outcome: row.get(12)? })
+}
+
 pub(super) fn waiting(
     connection: &Connection,
     now: i64,
     limit: i64,
 ) -> rusqlite::Result<Vec<KeptEvent>> {
-    let sql = "SELECT id, endpoint, kind, created_at_ms, received_at_ms, recipient, object,
-                   payment, raw, tries
-               FROM provider_events WHERE done_at_ms IS NULL AND retry_at_ms <= ?1
-               ORDER BY retry_at_ms, created_at_ms, id LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let events = statement.query_map(params![now, limit], |row| {
-        let name: String = row.get(1)?;
-        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name);
-        Ok(KeptEvent {
-            id: row.get(0)?,
-            endpoint: endpoint.unwrap_or(Endpoint::List),
-            kind: row.get(2)?,
-            created_at: row.get(3)?,
-            received_at: row.get(4)?,
-            recipient: row.get(5)?,
-            object: row.get(6)?,
-            payment: row.get(7)?,
-            raw: row.get(8)?,
-            tries: row.get(9)?,
-        })
-    })?;
-    events.collect()
+    let sql = events!(
+        "raw",
+        "done_at_ms IS NULL AND retry_at_ms <= ?1
+         ORDER BY retry_at_ms, created_at_ms, id LIMIT ?2"
+    );
+    connection.prepare_cached(sql)?.query_map(params![now, limit], kept)?.collect()
+}
+
+/// Events before one, newest first.
+pub(super) fn events(
+    connection: &Connection,
+    before: Option<(i64, &str)>,
+    limit: i64,
+) -> rusqlite::Result<Vec<(KeptEvent, EventState)>> {
+    let sql = events!(
+        "x''",
+        "(received_at_ms, id) < (?1, ?2) ORDER BY received_at_ms DESC, id DESC LIMIT ?3"
+    );
+    let (at, id) = before.unwrap_or((i64::MAX, ""));
+    let read = |row: &Row<'_>| Ok((kept(row)?, stands(row)?));
+    connection.prepare_cached(sql)?.query_map(params![at, id, limit], read)?.collect()
+}
+
+pub(super) fn event(
+    connection: &Connection,
+    id: &str,
+) -> rusqlite::Result<Option<(KeptEvent, EventState)>> {
+    let read = |row: &Row<'_>| Ok((kept(row)?, stands(row)?));
+    connection.prepare_cached(events!("x''", "id = ?1"))?.query_row([id], read).optional()
 }
 
 /// Sendings of a campaign after a number, in their order, each with its number.

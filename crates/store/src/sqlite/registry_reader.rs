@@ -14,8 +14,9 @@ use super::{api, erasure, provider, webhooks};
 use crate::error::StoreError;
 use crate::registry::{
     Access, ApiKey, ApiRequest, Brand, CampaignKey, Creator, Delivery, Endpoint, EnrollmentCreator,
-    Exchange, Forgotten, KeptEvent, Link, Maker, NearMiss, NearMissCount, NoteText, Party,
-    PersonName, PromoCode, Recipient, RegistryReader, SecretHash, Told, User, Webhook, Wrapped,
+    EventState, Exchange, Forgotten, KeptEvent, Link, Maker, NearMiss, NearMissCount, NoteText,
+    Party, PausedJob, PersonName, PromoCode, Recipient, RegistryReader, SecretHash, Told, User,
+    Webhook, Wrapped,
 };
 
 /// A reader with a connection of its own. Each call is one statement, and so one moment.
@@ -82,6 +83,40 @@ fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         expires_at: row.get(8)?,
         revoked_at: row.get(9)?,
         replaces: row.get::<_, Option<_>>(10)?.map(ApiKeyId),
+    })
+}
+
+macro_rules! brands {
+    ($where:literal) => {
+        concat!("SELECT id, name, created_at_ms, click_parameter FROM brands WHERE ", $where)
+    };
+}
+
+fn brand(row: &Row<'_>) -> rusqlite::Result<Brand> {
+    Ok(Brand {
+        id: BrandId(row.get(0)?),
+        name: row.get(1)?,
+        created_at: row.get(2)?,
+        click_parameter: row.get(3)?,
+    })
+}
+
+macro_rules! creators {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, name, created_at_ms, erasure_asked_at_ms, erased_at_ms FROM creators WHERE ",
+            $where
+        )
+    };
+}
+
+fn creator(row: &Row<'_>) -> rusqlite::Result<Creator> {
+    Ok(Creator {
+        id: CreatorId(row.get(0)?),
+        name: row.get::<_, Option<_>>(1)?.map(PersonName),
+        created_at: row.get(2)?,
+        erasure_asked_at: row.get(3)?,
+        erased_at: row.get(4)?,
     })
 }
 
@@ -162,6 +197,22 @@ impl RegistryReader for SqliteRegistryReader {
         provider::waiting(&self.0, now, limited(limit)).map_err(fault)
     }
 
+    fn events(
+        &mut self,
+        before: Option<(i64, &str)>,
+        limit: usize,
+    ) -> Result<Vec<(KeptEvent, EventState)>, StoreError> {
+        provider::events(&self.0, before, limited(limit)).map_err(fault)
+    }
+
+    fn event(&mut self, id: &str) -> Result<Option<(KeptEvent, EventState)>, StoreError> {
+        provider::event(&self.0, id).map_err(fault)
+    }
+
+    fn paused_jobs(&mut self) -> Result<Vec<PausedJob>, StoreError> {
+        api::paused_jobs(&self.0).map_err(fault)
+    }
+
     fn user(&mut self, subject: &str) -> Result<Option<User>, StoreError> {
         api::user(&self.0, subject).map_err(fault)
     }
@@ -204,6 +255,14 @@ impl RegistryReader for SqliteRegistryReader {
 
     fn active_webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
         webhooks::active(&self.0).map_err(fault)
+    }
+
+    fn all_webhooks(
+        &mut self,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        webhooks::after(&self.0, (after, limited(limit))).map_err(fault)
     }
 
     fn told(&mut self, id: WebhookId) -> Result<Vec<Told>, StoreError> {
@@ -265,22 +324,26 @@ impl RegistryReader for SqliteRegistryReader {
         erasure::note(&self.0, campaign, id).map_err(fault)
     }
 
-    fn brand(&mut self, brand: BrandId) -> Result<Option<Brand>, StoreError> {
-        let sql = "SELECT name, created_at_ms, click_parameter FROM brands WHERE id = ?1";
-        self.find(sql, [brand.0], |row| {
-            let (name, created_at, click_parameter) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(Brand { id: brand, name, created_at, click_parameter })
-        })
+    fn brand(&mut self, id: BrandId) -> Result<Option<Brand>, StoreError> {
+        self.find(brands!("id = ?1"), [id.0], brand)
     }
 
-    fn creator(&mut self, creator: CreatorId) -> Result<Option<Creator>, StoreError> {
-        let sql = "SELECT name, created_at_ms, erasure_asked_at_ms, erased_at_ms FROM creators
-                   WHERE id = ?1";
-        self.find(sql, [creator.0], |row| {
-            let name = row.get::<_, Option<_>>(0)?.map(PersonName);
-            let (created_at, erasure_asked_at, erased_at) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Creator { id: creator, name, created_at, erasure_asked_at, erased_at })
-        })
+    fn brands(&mut self, after: Option<BrandId>, limit: usize) -> Result<Vec<Brand>, StoreError> {
+        let sql = brands!("?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2");
+        self.list(sql, params![after.map(|after| after.0), limited(limit)], brand)
+    }
+
+    fn creator(&mut self, id: CreatorId) -> Result<Option<Creator>, StoreError> {
+        self.find(creators!("id = ?1"), [id.0], creator)
+    }
+
+    fn creators(
+        &mut self,
+        after: Option<CreatorId>,
+        limit: usize,
+    ) -> Result<Vec<Creator>, StoreError> {
+        let sql = creators!("?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2");
+        self.list(sql, params![after.map(|after| after.0), limited(limit)], creator)
     }
 
     fn api_key(&mut self, secret_hash: SecretHash) -> Result<Option<ApiKey>, StoreError> {

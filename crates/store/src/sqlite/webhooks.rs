@@ -242,6 +242,15 @@ pub(super) fn active(connection: &Connection) -> rusqlite::Result<Vec<Webhook>> 
     connection.prepare_cached(sql)?.query_map([], webhook)?.collect()
 }
 
+pub(super) fn after(
+    connection: &Connection,
+    (after, limit): (Option<WebhookId>, i64),
+) -> rusqlite::Result<Vec<Webhook>> {
+    let sql = webhooks!("?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2");
+    let after = after.map(|after| after.0);
+    connection.prepare_cached(sql)?.query_map(params![after, limit], webhook)?.collect()
+}
+
 pub(super) fn told(connection: &Connection, id: WebhookId) -> rusqlite::Result<Vec<Told>> {
     let sql = "SELECT c.campaign_id, c.seq,
                    (SELECT count(*) FROM webhook_deliveries d WHERE d.endpoint_id = c.endpoint_id

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use sponsorhub_core::ids::CreatorId;
 use sponsorhub_store::registry::{
-    Access, ApiChange, ApiRequest, Endpoint, Exchange, Exchanged, KeptEvent, ProviderChange,
-    Recipient, User, UserChange,
+    Access, ApiChange, ApiRequest, Endpoint, EventState, Exchange, Exchanged, KeptEvent, PausedJob,
+    ProviderChange, Recipient, User, UserChange,
 };
 use sponsorhub_store::{Change, RegistryReader, Rule};
 
@@ -18,7 +18,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(36) {
+    match dice.below(40) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -58,17 +58,7 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
                 answer: None,
             }))
         }
-        11 => Change::Api(ApiChange::NoteAccess(Access {
-            at,
-            subject: dice.word(),
-            role: dice.word(),
-            session: Some(dice.word()).filter(|_| dice.below(2) == 0),
-            method: dice.word(),
-            path: dice.word(),
-            status: 200,
-            network: [7; 8],
-            count: u32::try_from(1 + dice.below(9)).expect("few"),
-        })),
+        11 => access(dice, at),
         30 | 31 => {
             let organisation = Some(dice.word()).filter(|_| dice.below(2) == 0);
             Change::Api(ApiChange::NoteDeparture { subject: dice.word(), organisation, at })
@@ -77,6 +67,12 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             let issued_at = dice.time();
             Change::Api(ApiChange::Admit { user: user(dice, at), issued_at })
         }
+        36 => {
+            let paused = PausedJob { job: dice.word(), since: at, subject: dice.word() };
+            Change::Api(ApiChange::PauseJob(paused))
+        }
+        37 => Change::Api(ApiChange::ResumeJob { job: dice.word() }),
+        38 => Change::Provider(ProviderChange::HurryEvent { id: event_id(dice), at }),
         12 => {
             let (subject, key) = (dice.word(), dice.word());
             let (status, body) = ([200, 409][usize::from(at % 2 == 0)], dice.word().into_bytes());
@@ -93,6 +89,20 @@ fn exchange(dice: &mut Dice, at: i64) -> Change {
     let (key, requests) = (dice.word(), dice.word());
     let exchange = Exchange { campaign, planned, key, at, outcome, requests };
     Change::Provider(ProviderChange::KeepExchange(exchange))
+}
+
+fn access(dice: &mut Dice, at: i64) -> Change {
+    Change::Api(ApiChange::NoteAccess(Access {
+        at,
+        subject: dice.word(),
+        role: dice.word(),
+        session: Some(dice.word()).filter(|_| dice.below(2) == 0),
+        method: dice.word(),
+        path: dice.word(),
+        status: 200,
+        network: [7; 8],
+        count: u32::try_from(1 + dice.below(9)).expect("few"),
+    }))
 }
 
 fn user(dice: &mut Dice, at: i64) -> User {
@@ -137,18 +147,19 @@ fn event(dice: &mut Dice, created_at: i64) -> KeptEvent {
     }
 }
 
-/// An event, and when to try it again while it waits.
-type Waiting = (KeptEvent, Option<i64>);
+/// An event, and how it stands.
+type Heard = (KeptEvent, EventState);
 
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     recipients: Vec<Recipient>,
-    events: BTreeMap<String, Waiting>,
+    events: BTreeMap<String, Heard>,
     exchanges: Vec<Exchange>,
     cursor: Option<String>,
     users: Vec<User>,
     accesses: Vec<Access>,
     departures: Vec<(String, Option<String>, i64)>,
+    paused: BTreeMap<String, PausedJob>,
     requests: BTreeMap<(String, String), ApiRequest>,
     pub(crate) webhooks: webhooks::Model,
 }
@@ -181,16 +192,25 @@ impl Model {
             }
             ProviderChange::KeepEvent(event) => {
                 check(!self.events.contains_key(&event.id), Rule::EventUnique)?;
-                let first_try = Some(event.received_at);
-                self.events.insert(event.id.clone(), (event.clone(), first_try));
+                let retry_at = event.received_at;
+                let stands = EventState { done_at: None, retry_at, outcome: None };
+                let heard = (event.clone(), stands);
+                self.events.insert(event.id.clone(), heard);
             }
-            ProviderChange::RetryEvent { id, retry_at, .. } => {
-                let (event, waits) = self.waiting(id)?;
+            ProviderChange::RetryEvent { id, retry_at, why } => {
+                let (event, stands) = self.waiting(id)?;
                 event.tries += 1;
-                *waits = Some(*retry_at);
+                (stands.retry_at, stands.outcome) = (*retry_at, Some(why.clone()));
             }
-            ProviderChange::FinishEvent { id, .. } => *self.waiting(id)?.1 = None,
-            // No reader tells what is dealt with.
+            ProviderChange::HurryEvent { id, at } => {
+                let (_, stands) = self.waiting(id)?;
+                stands.retry_at = stands.retry_at.min(*at);
+            }
+            ProviderChange::FinishEvent { id, at, outcome } => {
+                let (_, stands) = self.waiting(id)?;
+                (stands.done_at, stands.outcome) = (Some(*at), Some(outcome.clone()));
+            }
+            // No reader tells the bodies of what is dealt with.
             ProviderChange::ForgetEvents { .. } => {}
             ProviderChange::KeepExchange(exchange) => self.exchanges.push(exchange.clone()),
             ProviderChange::KeepCursor { cursor, .. } => self.cursor = Some(cursor.clone()),
@@ -198,10 +218,39 @@ impl Model {
         Ok(())
     }
 
-    fn waiting(&mut self, id: &str) -> Result<(&mut KeptEvent, &mut Option<i64>), Rule> {
-        let (event, waits) = self.events.get_mut(id).ok_or(Rule::EventWaits)?;
-        check(waits.is_some(), Rule::EventWaits)?;
-        Ok((event, waits))
+    fn waiting(&mut self, id: &str) -> Result<(&mut KeptEvent, &mut EventState), Rule> {
+        let (event, stands) = self.events.get_mut(id).ok_or(Rule::EventWaits)?;
+        check(stands.done_at.is_none(), Rule::EventWaits)?;
+        Ok((event, stands))
+    }
+
+    /// What readers say of events, compared with what came.
+    fn compare_events(&self, reader: &mut dyn RegistryReader) {
+        for now in [T, T + DAY, T + 3 * DAY] {
+            let is_due = |(_, it): &&Heard| it.done_at.is_none() && it.retry_at <= now;
+            let mut due: Vec<_> = self.events.values().filter(is_due).collect();
+            due.sort_by_key(|(event, it)| (it.retry_at, event.created_at, event.id.clone()));
+            let due: Vec<_> = due.into_iter().map(|(event, ..)| event.clone()).collect();
+            assert_eq!(reader.waiting_events(now, usize::MAX).expect("reads"), due);
+            let first = reader.waiting_events(now, 2).expect("reads");
+            assert_eq!(first, due[..due.len().min(2)]);
+        }
+        let mut all: Vec<_> = self.events.values().collect();
+        all.sort_by_key(|(event, _)| std::cmp::Reverse((event.received_at, event.id.clone())));
+        let bare = |event: &KeptEvent| KeptEvent { raw: Vec::new(), ..event.clone() };
+        let all: Vec<_> = all.into_iter().map(|(event, it)| (bare(event), it.clone())).collect();
+        let found = reader.events(None, usize::MAX).expect("reads");
+        assert_eq!(found, all);
+        for (event, stands) in &all {
+            let one = reader.event(&event.id).expect("reads");
+            assert_eq!(one.as_ref(), Some(&(event.clone(), stands.clone())));
+        }
+        assert_eq!(reader.event("nobody's").expect("reads"), None);
+        if let Some((newest, _)) = found.first() {
+            let before = (newest.received_at, newest.id.as_str());
+            let older = reader.events(Some(before), 2).expect("reads");
+            assert_eq!(older.as_slice(), &found[1..found.len().min(3)]);
+        }
     }
 
     pub(crate) fn api(&mut self, change: &ApiChange) -> Result<(), Rule> {
@@ -229,6 +278,10 @@ impl Model {
             }
             ApiChange::ChangeUser(change) => self.change_user(change)?,
             ApiChange::NoteAccess(access) => self.accesses.push(access.clone()),
+            ApiChange::PauseJob(paused) => {
+                self.paused.entry(paused.job.clone()).or_insert_with(|| paused.clone());
+            }
+            ApiChange::ResumeJob { job } => drop(self.paused.remove(job)),
             ApiChange::BeginRequest(request) => {
                 let place = (request.subject.clone(), request.key.clone());
                 check(!self.requests.contains_key(&place), Rule::RequestUnique)?;
@@ -312,17 +365,9 @@ impl Model {
             assert_eq!(found.as_ref(), Some(known));
         }
         assert_eq!(reader.recipient_by_account("nobody").expect("reads"), None);
-        for now in [T, T + DAY, T + 3 * DAY] {
-            let due = |(event, retry_at): &Waiting| {
-                retry_at.filter(|at| *at <= now).map(|at| (at, event.created_at, event.clone()))
-            };
-            let mut due: Vec<_> = self.events.values().filter_map(due).collect();
-            due.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
-            let due: Vec<_> = due.into_iter().map(|(.., event)| event).collect();
-            assert_eq!(reader.waiting_events(now, usize::MAX).expect("reads"), due);
-            let first = reader.waiting_events(now, 2).expect("reads");
-            assert_eq!(first, due[..due.len().min(2)]);
-        }
+        self.compare_events(reader);
+        let paused: Vec<_> = self.paused.values().cloned().collect();
+        assert_eq!(reader.paused_jobs().expect("reads"), paused);
         for of in self.exchanges.iter().map(|exchange| exchange.campaign) {
             let known: Vec<_> = self.exchanges.iter().filter(|one| one.campaign == of).collect();
             let found = reader.exchanges(of, 0, usize::MAX).expect("reads");

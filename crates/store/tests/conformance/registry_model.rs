@@ -303,6 +303,7 @@ impl Model {
         for campaign in campaigns {
             self.compare_campaign(reader, *campaign);
         }
+        self.compare_lists(reader);
         self.outside.compare(reader, creators);
         for key in &self.api_keys {
             let found = reader.api_key(key.secret_hash).expect("reads");
@@ -322,6 +323,24 @@ impl Model {
         assert_eq!(found, waiting);
         for (slug, place) in &self.slugs {
             assert_eq!(reader.slug(slug).expect("reads"), Some(*place));
+        }
+    }
+
+    /// Lists of everybody; who is of other histories is listed as well.
+    fn compare_lists(&self, reader: &mut dyn RegistryReader) {
+        let all = reader.brands(None, usize::MAX).expect("reads");
+        let known = |brand: &&Brand| self.brands.contains_key(&brand.id);
+        assert!(all.iter().filter(known).eq(self.brands.values()));
+        if let Some(first) = all.first() {
+            let next = reader.brands(Some(first.id), 2).expect("reads");
+            assert_eq!(next.as_slice(), &all[1..all.len().min(3)]);
+        }
+        let all = reader.creators(None, usize::MAX).expect("reads");
+        let known = |creator: &&Creator| self.creators.contains_key(&creator.id);
+        assert!(all.iter().filter(known).eq(self.creators.values()));
+        if let Some(first) = all.first() {
+            let next = reader.creators(Some(first.id), 2).expect("reads");
+            assert_eq!(next.as_slice(), &all[1..all.len().min(3)]);
         }
     }
 

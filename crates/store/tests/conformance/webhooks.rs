@@ -185,6 +185,14 @@ impl Model {
             let theirs = all.iter().copied().filter(|other| other.owner == webhook.owner);
             assert!(reader.webhooks(webhook.owner).expect("reads").iter().eq(theirs));
         }
+        let mut by_id: Vec<_> = all.iter().map(|webhook| webhook.id).collect();
+        by_id.sort_unstable();
+        let found = reader.all_webhooks(None, usize::MAX).expect("reads");
+        assert!(found.iter().map(|webhook| webhook.id).eq(by_id.iter().copied()));
+        if let Some(first) = found.first() {
+            let next = reader.all_webhooks(Some(first.id), 2).expect("reads");
+            assert_eq!(next.as_slice(), &found[1..found.len().min(3)]);
+        }
         for (id, known) in &self.all {
             assert_eq!(reader.webhook(*id).expect("reads").as_ref(), Some(&known.webhook));
             known.compare(reader);

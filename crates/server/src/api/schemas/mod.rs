@@ -1,6 +1,7 @@
 //! What goes in and out, as JSON schemas of the `OpenAPI` document.
 
 mod inputs;
+mod operations;
 
 use serde_json::{Map, Value, json};
 
@@ -252,7 +253,7 @@ fn caller_shapes() -> Vec<Shape> {
             vec![
                 ("now", time()),
                 ("settled_at", time()),
-                ("jobs", json!({ "type": "array" })),
+                ("jobs", json!({ "type": "array", "items": refers("Job") })),
                 ("holdings", json!({ "type": "array", "items": refers("Holding") })),
             ],
         ),
@@ -410,6 +411,8 @@ fn shapes() -> impl Iterator<Item = Shape> {
         .chain(oversight_shapes())
         .chain(caller_shapes())
         .chain(webhook_shapes())
+        .chain(operations::operations())
+        .chain(operations::parties())
         .chain([finding_shape()])
 }
 

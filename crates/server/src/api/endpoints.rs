@@ -1,0 +1,100 @@
+//! `/webhook-endpoints`: where events are sent, for operators: whose endpoint does not answer, and what was
+//! not delivered.
+
+use axum::Json;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Value, json};
+use sponsorhub_app::webhooks;
+use sponsorhub_core::actor::Action;
+use sponsorhub_core::ids::WebhookId;
+use sponsorhub_store::registry::{Party, Webhook};
+
+use super::caller::{Caller, not_found};
+use super::extract::{Content, Nothing, Path, body_of};
+use super::lists::after_id;
+use super::once::Seed;
+use super::webhooks::{delivery_shown, fault, notice};
+use super::{Fault, Page};
+use crate::problem::Problem;
+
+/// Without the path of its address, which may have a secret of its owner's in it.
+fn shown(webhook: &Webhook) -> Value {
+    let owner = match webhook.owner {
+        Party::Brand(brand) => brand.to_string(),
+        Party::Creator(creator) => creator.to_string(),
+    };
+    let address: Option<Uri> = webhook.url.parse().ok();
+    json!({
+        "id": webhook.id,
+        "owner": owner,
+        "host": address.as_ref().and_then(Uri::host),
+        "events": webhook.kinds,
+        "created_at": webhook.created_at,
+        "enabled": webhook.disabled.is_none(),
+        "failing_since": webhook.failing_since,
+        "notice": notice(webhook),
+    })
+}
+
+/// By id.
+pub(super) async fn list(caller: Caller, page: Page) -> Result<Json<Value>, Problem> {
+    caller.may(Action::Operate)?;
+    tokio::task::block_in_place(|| {
+        let desk = &caller.shared.desk;
+        let page = page.gather(page.after_text().to_owned(), |after, count| {
+            let after = after_id::<WebhookId>(after)?;
+            let found = desk.registry(|registry| registry.all_webhooks(after, count));
+            let found = found.map_err(Fault::from)?.into_iter();
+            Ok(found.map(|one| (one.id.to_string(), Some(shown(&one)))).collect())
+        });
+        page.map(Json)
+    })
+}
+
+fn find(caller: &Caller, id: WebhookId) -> Result<Webhook, Problem> {
+    let found = caller.shared.desk.registry(|registry| registry.webhook(id));
+    found.map_err(Fault::from)?.ok_or_else(not_found)
+}
+
+/// What was sent to it, newest first.
+pub(super) async fn deliveries(
+    caller: Caller,
+    Path(webhook): Path<WebhookId>,
+    page: Page,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Action::Operate)?;
+    tokio::task::block_in_place(|| {
+        let (id, desk) = (find(&caller, webhook)?.id, &caller.shared.desk);
+        let page = page.gather(page.after()?, |before, count| {
+            let before = Some(*before).filter(|before| *before > 0);
+            let found = desk.registry(|registry| registry.deliveries(id, before, count));
+            let found = found.map_err(Fault::from)?.into_iter();
+            Ok(found.map(|(no, one)| (no, Some(delivery_shown(no, &one)))).collect())
+        });
+        page.map(Json)
+    })
+}
+
+/// Sends a message again, as its owner may.
+pub(super) async fn replay(
+    caller: Caller,
+    Path((webhook, delivery)): Path<(WebhookId, u64)>,
+    body: Content,
+) -> Result<Response, Problem> {
+    caller.may(Action::Operate)?;
+    let Nothing {} = body_of(&body)?;
+    let replay = async |_: Seed| {
+        let shared = &caller.shared;
+        let replayed = tokio::task::block_in_place(|| {
+            let owner = find(&caller, webhook)?.owner;
+            // No number is as large.
+            let no = delivery.min(1 << 40);
+            let now = shared.clock.now();
+            webhooks::replay(&shared.desk, (owner, webhook), no, now).map_err(fault)
+        });
+        replayed?;
+        Ok((StatusCode::OK, json!({ "id": webhook })))
+    };
+    caller.once(&body, |_| {}, replay).await
+}

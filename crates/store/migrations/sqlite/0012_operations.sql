@@ -1,0 +1,11 @@
+-- Jobs that an operator paused. They stay so across restarts: whoever stopped payouts did not mean until the
+-- next update. A row leaves when the job goes on.
+CREATE TABLE paused_jobs (
+    job TEXT PRIMARY KEY,
+    since_ms INTEGER NOT NULL,
+    -- The identity provider's id of the operator.
+    subject TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The provider's events in the order in which they came.
+CREATE INDEX provider_events_by_time ON provider_events (received_at_ms, id);

@@ -59,6 +59,13 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+// On a narrow window the navigation is wider than it: where the reader is stays in sight.
+for (const here of document.querySelectorAll("nav [aria-current]")) {
+  const list = here.closest("ul");
+  const frame = list.scrollWidth > list.clientWidth ? list : list.parentElement;
+  frame.scrollLeft = here.offsetLeft - frame.offsetLeft - (frame.clientWidth - here.offsetWidth) / 2;
+}
+
 // A form that was sent says so until the next page is there; one that is shown again from memory does not.
 addEventListener("submit", (event) => event.target.setAttribute("aria-busy", "true"));
 addEventListener("pageshow", () => {

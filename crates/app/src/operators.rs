@@ -66,6 +66,7 @@ pub fn add(store: &dyn Store, user: &str, now: i64) -> Result<(), OperatorError>
             created_at: now,
             changed_at: now,
             suspended_at: None,
+            suspended_by_operator: false,
         }),
         Some(known) if is_operator(&known) => ApiChange::ChangeUser(changed(&known, None, now)),
         Some(known) => return Err(OperatorError::OtherSide(user.to_owned(), known.role)),
@@ -91,6 +92,7 @@ fn changed(known: &User, suspended_at: Option<i64>, now: i64) -> UserChange {
         // A clock that was set back must not keep somebody in.
         at: now.max(known.changed_at),
         keeps_an_owner: false,
+        by_operator: true,
     }
 }
 

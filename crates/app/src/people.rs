@@ -102,6 +102,9 @@ const SKEW_MS: i64 = 5_000;
 /// # Errors
 /// [`CommandError`]: tell it again.
 pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> {
+    // What is told does not lie in the future, but for clocks that differ a little: a wrong one there must not
+    // outdo what is decided here later.
+    let at = told.at.min(now.saturating_add(SKEW_MS));
     let (user, organisation) = match &told.what {
         What::UserGone { user } | What::UserShut { user } => (user, None),
         What::Placed { user, organisation, .. } | What::Left { user, organisation } => {
@@ -113,7 +116,7 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
     if can_be_kept {
         // Before it is looked who is there: whoever joins in between is refused or found.
         let (subject, organisation) = (user.clone(), organisation.cloned());
-        let at = told.at.saturating_add(SKEW_MS);
+        let at = at.saturating_add(SKEW_MS);
         let left = ApiChange::NoteDeparture { subject, organisation, at };
         desk.record(Change::Api(left), None)?;
     }
@@ -123,7 +126,7 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
     if organisation.is_some_and(|of| known.organisation.as_ref() != Some(of)) {
         return Ok(Heeded::Nothing);
     }
-    let suspended = known.suspended_at.or(Some(told.at));
+    let suspended = known.suspended_at.or(Some(at));
     match &told.what {
         What::Placed { role, .. } => {
             let given = Role::in_organisation(role.as_deref());
@@ -131,17 +134,17 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
             if given >= listed {
                 return Ok(Heeded::Nothing);
             }
-            change(desk, &known, (given.name(), known.suspended_at), told.at)
+            change(desk, &known, (given.name(), known.suspended_at), at)
         }
         What::UserGone { .. } => {
             // Whenever it is told: nobody of a deleted id comes back.
-            change(desk, &known, (&known.role, suspended), told.at.max(known.changed_at))?;
+            change(desk, &known, (&known.role, suspended), at.max(known.changed_at))?;
             match known.party.filter(|_| known.role == Role::Creator.name()) {
                 Some(creator) => ask_erasure(desk, CreatorId(creator), now),
                 None => Ok(Heeded::Less),
             }
         }
-        _ => change(desk, &known, (&known.role, suspended), told.at),
+        _ => change(desk, &known, (&known.role, suspended), at),
     }
 }
 
@@ -157,6 +160,7 @@ fn change(
         suspended_at,
         at,
         keeps_an_owner: false,
+        by_operator: false,
     };
     desk.record(Change::Api(ApiChange::ChangeUser(change)), None)?;
     Ok(Heeded::Less)
@@ -238,8 +242,15 @@ fn erase(desk: &Desk, creator: CreatorId, now: i64) -> Result<Heeded, CommandErr
 /// [`CommandError`].
 pub fn shut_out(desk: &Desk, creator: CreatorId, now: i64) -> Result<(), CommandError> {
     for known in desk.registry(|registry| registry.users_of(creator.0))? {
-        let since = known.suspended_at.or(Some(now));
-        change(desk, &known, (&known.role, since), now.max(known.changed_at))?;
+        let shut = UserChange {
+            suspended_at: known.suspended_at.or(Some(now)),
+            role: known.role,
+            at: now.max(known.changed_at),
+            subject: known.subject,
+            keeps_an_owner: false,
+            by_operator: true,
+        };
+        desk.record(Change::Api(ApiChange::ChangeUser(shut)), None)?;
     }
     Ok(())
 }

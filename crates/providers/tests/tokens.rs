@@ -354,6 +354,24 @@ async fn random_keys_are_not_asked_for_again_and_again() {
     assert!(fetches <= 2, "{fetches} fetches");
 }
 
+#[tokio::test]
+async fn an_empty_set_at_the_start_locks_nobody_out_for_longer_than_a_second() {
+    let issuer = Issuer::new().await;
+    let whole =
+        std::mem::replace(&mut *issuer.keys.lock().expect("no panic"), json!({ "keys": [] }));
+    let token = issuer.signed(&header(), &issuer.claims());
+    let refused = issuer.clerk.verify(&token, NOW).await;
+    assert_eq!(refused.map(|claims| claims.subject), Err(IdentityError::Unavailable));
+    *issuer.keys.lock().expect("no panic") = whole;
+    // However many ask in that second, the provider is asked once.
+    for _ in 0..100 {
+        assert!(issuer.clerk.verify(&token, NOW + 999).await.is_err());
+    }
+    assert_eq!(issuer.fetches.load(Ordering::SeqCst), 1);
+    assert!(issuer.clerk.verify(&token, NOW + 1_000).await.is_ok());
+    assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2);
+}
+
 /// A set without keys, served once, locks nobody out: what was known goes on.
 #[tokio::test]
 async fn an_empty_set_of_keys_changes_nothing() {

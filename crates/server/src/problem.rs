@@ -20,6 +20,9 @@ pub(crate) struct Problem {
     pub(crate) field: Option<String>,
     /// What to do about it.
     pub(crate) detail: String,
+    /// Whether the access log has it already, as what the API refused has.
+    #[serde(skip)]
+    is_logged: bool,
 }
 
 impl Problem {
@@ -31,7 +34,17 @@ impl Problem {
             code: code.to_owned(),
             field: None,
             detail: detail.into(),
+            is_logged: false,
         }
+    }
+
+    /// The same, of which the access log tells already.
+    pub(crate) fn logged(self) -> Self {
+        Self { is_logged: true, ..self }
+    }
+
+    pub(crate) const fn is_logged(&self) -> bool {
+        self.is_logged
     }
 
     pub(crate) fn about(mut self, field: impl Into<String>) -> Self {

@@ -16,7 +16,7 @@ use super::posting::Postings;
 use super::records::{
     Deliverable, Deposit, Enrollment, Hold, Payout, Refund, RefundState, Reversed,
 };
-use super::unit::{UnitKind, Units};
+use super::unit::{Unit, UnitKind, Units};
 use crate::campaign::state::State;
 use crate::campaign::terms::Terms;
 use crate::conversion::Gate;
@@ -202,6 +202,11 @@ impl Campaign {
     pub fn unmet(&self) -> Minor {
         let waiting = self.fold.queue.iter().map(|index| self.units.get(*index).unmet());
         Minor::saturating_sum(waiting)
+    }
+
+    /// Units that wait for funds, in the order in which they are met.
+    pub fn waiting(&self) -> impl Iterator<Item = &Unit> {
+        self.fold.queue.iter().map(|index| self.units.get(*index))
     }
 
     /// Whether any conversion waits for funds.

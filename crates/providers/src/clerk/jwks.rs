@@ -1,7 +1,7 @@
 //! The identity provider's public keys, fetched when they are needed and seldom.
 //!
 //! A key id that nobody knows makes the keys be fetched again, but at most once in a cooldown that
-//! looks at the time alone: neither the number of unknown ids nor the success of a fetch shortens
+//! looks at the time alone (shorter only while no key is known at all): neither the number of unknown ids nor the success of a fetch shortens
 //! it, so tokens that somebody invents cannot make us flood the provider. If it cannot be reached,
 //! the keys that are known go on for a day.
 
@@ -18,6 +18,10 @@ use crate::http;
 
 /// At most one fetch in this time, milliseconds.
 pub(super) const COOLDOWN_MS: u64 = 60_000;
+
+/// The same while no key is known that is believed: then nobody can sign in, and a second is soon enough to
+/// look again without flooding the provider, milliseconds.
+pub(super) const COLD_COOLDOWN_MS: u64 = 1_000;
 
 /// Keys older than this are fetched again when they are asked for, milliseconds.
 pub(super) const FRESH_MS: u64 = 3_600_000;
@@ -97,7 +101,9 @@ impl KeyCache {
     async fn fetch_if_due(&self, now: i64) {
         let is_due = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_due = known.tried_at.is_none_or(|at| now.abs_diff(at) >= COOLDOWN_MS);
+            let is_usable = known.age(now).is_some_and(|age| age < STALE_MS);
+            let cooldown = if is_usable { COOLDOWN_MS } else { COLD_COOLDOWN_MS };
+            let is_due = known.tried_at.is_none_or(|at| now.abs_diff(at) >= cooldown);
             if is_due {
                 // Noted before: whoever gives up waiting does not shorten the cooldown.
                 known.tried_at = Some(now);

@@ -44,6 +44,7 @@ fn users(data: &Path, made: &Fixture) -> CreatorId {
             created_at: at,
             changed_at: at,
             suspended_at: None,
+            suspended_by_operator: false,
         };
         fixture::record(&store, Change::Api(ApiChange::KeepUser(user)));
     }
@@ -59,6 +60,8 @@ fn pages(made: &Fixture) -> Vec<(&'static str, String)> {
         here.clone(),
         format!("{here}/conversions"),
         format!("{here}/conversions?before={old}"),
+        format!("{here}/holds"),
+        format!("{here}/holds?before={old}"),
         format!("{here}/money"),
         format!("{here}/ledger"),
         format!("{here}/ledger?enrollment={one}"),

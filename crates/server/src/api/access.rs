@@ -20,6 +20,7 @@ use sponsorhub_store::registry::{Access, ApiChange};
 use super::caller::{Caller, Peer};
 use super::table::ROUTES;
 use super::{Fault, Page};
+use crate::pages;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -110,6 +111,7 @@ fn path(asked: &str, was_there: bool) -> String {
     };
     let is_in_route =
         |step: &str| ROUTES.iter().any(|route| route.path.split('/').any(|s| s == step));
+    let is_in_route = |step: &str| is_in_route(step) || pages::is_word(step);
     let mut steps = asked.trim_start_matches("/api/v1").split('/').map(|step| {
         let is_in_route = is_word(step) && is_in_route(step);
         let is_kept = step.is_empty() || is_in_route || (was_there && is_id(step));
@@ -140,6 +142,31 @@ pub(super) async fn log(
         // Whatever was done is done, and whoever repeats it under its key is told so.
         Err(error) => {
             tracing::error!(%error, "a request could not be written down");
+            Problem::busy().into_response()
+        }
+    }
+}
+
+/// Writes down what a page refused to change before it asked the API, which writes for itself.
+pub(crate) async fn log_refused(
+    State(shared): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let asked = Asked::default();
+    request.extensions_mut().insert(asked.clone());
+    let response = next.run(request).await;
+    let is_refused =
+        response.extensions().get::<Problem>().is_some_and(|problem| !problem.is_logged());
+    let Some(access) = asked.take().filter(|_| is_refused) else { return response };
+    let note = note(access, response.status().as_u16());
+    match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
+        Ok(_) => response,
+        Err(error) => {
+            tracing::error!(%error, "a form could not be written down");
             Problem::busy().into_response()
         }
     }

@@ -15,6 +15,7 @@ use super::caller::{Caller, not_found};
 use super::extract::{Content, Nothing, Path, body_of};
 use super::me::check_name;
 use super::once::Seed;
+use super::versions::versioned;
 use crate::problem::Problem;
 
 fn shown(caller: &Caller, creator: CreatorId) -> Result<Value, Problem> {
@@ -48,6 +49,10 @@ pub(super) async fn ask(
     caller.once(&body, |_| {}, work).await
 }
 
+fn brand_shown(id: BrandId, name: &str) -> Value {
+    versioned(json!({ "id": id, "name": name }), &["name"])
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewName {
@@ -64,13 +69,18 @@ pub(super) async fn name_brand(
     let NewName { name } = body_of(&body)?;
     check_name(&name)?;
     let work = async |_: Seed| {
+        let alone = caller.alone_with(&brand.to_string());
+        let _alone = alone.lock().await;
         tokio::task::block_in_place(|| {
+            let known = caller.shared.desk.registry(|registry| registry.brand(brand));
+            let known = known.map_err(Fault::from)?.ok_or_else(not_found)?;
+            caller.has_seen(&brand_shown(brand, &known.name))?;
             let change = Change::NameBrand { brand, name: name.clone() };
             match caller.shared.desk.record(change, None) {
                 Err(CommandError::Rule(Rule::BrandKnown)) => Err(not_found()),
                 done => Ok(done.map_err(Fault::from)?),
             }?;
-            Ok((StatusCode::OK, json!({ "id": brand, "name": name })))
+            Ok((StatusCode::OK, brand_shown(brand, &name)))
         })
     };
     caller.once(&body, |_| {}, work).await

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use sponsorhub_app::desk::CommandError;
 use sponsorhub_core::actor::{Role, Side};
 use sponsorhub_core::ids::{BrandId, CreatorId};
-use sponsorhub_store::registry::{ApiChange, Brand, PersonName, User};
+use sponsorhub_store::registry::{ApiChange, User};
 use sponsorhub_store::{Change, Rule};
 
 use super::Fault;
-use super::caller::Caller;
+use super::caller::{Caller, not_found};
 use super::extract::{Content, body_of};
 use super::once::Seed;
 use crate::problem::Problem;
@@ -108,51 +108,30 @@ pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Prob
     caller.once(&body, |_| {}, done).await
 }
 
-/// Makes the brand or creator, or finds the brand of the organisation; and lists the user.
+/// Lists the caller, with the brand or creator that they are.
 fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> {
     let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
     let organisation = caller.organisation.clone().filter(|_| caller.role.side() == Side::Brand);
-    let team = organisation
-        .as_ref()
-        .map(|organisation| desk.registry(|registry| registry.party_of_organisation(organisation)));
-    let team = team.transpose().map_err(Fault::from)?.flatten();
-    let party = team.unwrap_or(seed.id);
-    if team.is_none() {
-        if !matches!(caller.role, Role::Owner | Role::Creator) {
-            let detail = "an owner of your organisation joins first";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "no_team", detail));
-        }
-        let (change, again) = if caller.role == Role::Creator {
-            let (creator, name) = (CreatorId(party), PersonName(name.to_owned()));
-            (Change::AddCreator { creator, name, at: now }, Rule::CreatorUnique)
-        } else {
-            let (id, name) = (BrandId(party), name.to_owned());
-            let click_parameter = "sh_click".to_owned();
-            let brand = Brand { id, name, created_at: now, click_parameter };
-            (Change::AddBrand(brand), Rule::BrandUnique)
-        };
-        desk.record(change, Some(again)).map_err(Fault::from)?;
-    }
     let user = User {
         subject: caller.subject.clone(),
         role: caller.role.name().to_owned(),
-        party: Some(party),
+        party: Some(seed.id),
         organisation,
         created_at: now,
         changed_at: now,
         suspended_at: None,
+        suspended_by_operator: false,
     };
     let issued_at = caller.issued_at.unwrap_or_default();
-    let admit = Change::Api(ApiChange::Admit { user, issued_at });
-    let admitted = desk.record(admit, Some(Rule::UserUnique).filter(|_| seed.is_repeat));
-    if matches!(admitted, Err(CommandError::Rule(Rule::UserDeparted))) && team.is_none() {
-        // Nobody is or will be this brand or creator, so nothing is to be known of them.
-        let forget = match caller.role {
-            Role::Creator => Change::EraseCreator { creator: CreatorId(party), at: now },
-            _ => Change::NameBrand { brand: BrandId(party), name: BrandId(party).to_string() },
-        };
-        desk.record(forget, Some(Rule::CreatorKnown)).map_err(Fault::from)?;
-    }
-    admitted.map_err(Fault::from)?;
-    Ok(party)
+    let admit = Change::Api(ApiChange::Admit { user, name: name.to_owned(), issued_at });
+    // A first try of it may have come through.
+    match desk.record(admit, Some(Rule::UserUnique).filter(|_| seed.is_repeat)) {
+        Err(CommandError::Rule(Rule::TeamKnown)) => {
+            let detail = "an owner of your organisation joins first";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "no_team", detail));
+        }
+        admitted => admitted.map_err(Fault::from)?,
+    };
+    let known = desk.registry(|registry| registry.user(&caller.subject)).map_err(Fault::from)?;
+    known.and_then(|user| user.party).ok_or_else(not_found)
 }

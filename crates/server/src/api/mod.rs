@@ -48,7 +48,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
-pub(crate) use access::LEFT;
+pub(crate) use access::{LEFT, log_refused};
 pub(crate) use caller::{Caller, Peer, not_found};
 pub(crate) use extract::{Path, Query};
 use lists::Page;

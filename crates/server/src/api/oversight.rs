@@ -8,7 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sponsorhub_app::approvals::Approval;
-use sponsorhub_core::actor::Action;
+use sponsorhub_core::actor::{Action, Role};
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::records::RefundState;
@@ -60,17 +60,31 @@ impl Caller {
         Err(problem.about("idempotency-key"))
     }
 
-    /// How the ledger calls an operator: always alike, and nobody outside can tell who it is.
-    fn operator(&self) -> String {
+    /// How the ledger calls an operator: nobody outside can tell who it is.
+    fn operator(&self, subject: &str) -> String {
         let keys = self.shared.catalog.keys();
-        let tag = keys.set.pepper().tag(&[b"operator", self.subject.as_bytes()]);
+        let tag = keys.set.pepper().tag(&[b"operator", subject.as_bytes()]);
         format!("opr_{}", BASE32_NOPAD.encode(&tag[..10]).to_lowercase())
     }
 
-    /// This operator's word for `what`, and as the answer says it.
+    /// Whether somebody is an operator at this moment.
+    fn operates(&self, subject: &str) -> bool {
+        let known = self.shared.desk.registry(|registry| registry.user(subject));
+        known
+            .ok()
+            .flatten()
+            .is_some_and(|user| user.role == Role::Admin.name() && user.suspended_at.is_none())
+    }
+
+    /// This operator's word for `what`, and as the answer says it. Who agrees is named as the ledger does.
     fn says(&self, what: &str, may_be_agreed: bool) -> (Approval, Value) {
-        let (who, now) = (self.operator(), self.shared.clock.now());
-        let approval = self.shared.approvals.say(what, &who, may_be_agreed, now);
+        let (who, now) = (&self.subject, self.shared.clock.now());
+        let acts = |subject: &str| self.operates(subject);
+        let approval = self.shared.approvals.say(what, who, (may_be_agreed, acts), now);
+        let approval = match approval {
+            Approval::Agreed(people) => Approval::Agreed(people.map(|who| self.operator(&who))),
+            waits @ Approval::Waits(_) => waits,
+        };
         let shown = match &approval {
             Approval::Waits(until) => json!({ "approval": "waits", "until": until }),
             Approval::Agreed(_) => json!({ "approval": "agreed", "until": null }),

@@ -8,6 +8,7 @@ use sponsorhub_store::registry::Creator;
 
 use super::caller::Caller;
 use super::lists::after_id;
+use super::versions::versioned;
 use super::{Fault, Page};
 use crate::problem::Problem;
 
@@ -28,6 +29,7 @@ pub(super) async fn brands(caller: Caller, page: Page) -> Result<Json<Value>, Pr
                         "created_at": brand.created_at,
                         "campaigns": campaigns,
                     });
+                    let shown = versioned(shown, &["name"]);
                     Ok((brand.id.to_string(), Some(shown)))
                 });
                 shown.collect::<Result<Vec<_>, Problem>>()

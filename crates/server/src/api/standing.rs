@@ -60,9 +60,10 @@ pub(super) async fn of(request: &Parts, shared: &Shared, left: &Left) -> Result<
         IdentityError::Unavailable => Problem::busy(),
         error => unauthorized(error.to_string()),
     })?;
-    left.tell(shared.rates.of_caller(&claims.subject))?;
+    // First, so that what is refused for being too much stands in the access log too.
     let side = claims.side.map_or("none", Side::name);
     access::tell(request, shared, (&claims.subject, side), Some(&claims.session));
+    left.tell(shared.rates.of_caller(&claims.subject))?;
     if is_foreign {
         let detail = "what changes something is sent by a page of this site";
         return Err(forbidden("foreign_origin", detail).about("origin"));

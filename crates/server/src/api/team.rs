@@ -108,7 +108,11 @@ pub(super) async fn suspend(
         let detail = "ask another operator: nobody locks themself out";
         return Err(Problem::new(StatusCode::CONFLICT, "suspends_themself", detail));
     }
-    tokio::task::block_in_place(find)?;
+    let known = tokio::task::block_in_place(find)?;
+    if !is_suspended && known.role == Role::Admin.name() && known.suspended_at.is_some() {
+        let detail = "operators are named at the machine: `sponsorhub keys add-admin`";
+        return Err(Problem::new(StatusCode::CONFLICT, "named_at_the_machine", detail));
+    }
     caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted).await).await
 }
 
@@ -127,14 +131,21 @@ async fn place(
             subject: known.subject.clone(),
             role: wanted.role.clone().unwrap_or_else(|| known.role.clone()),
             suspended_at: wanted.is_suspended.map_or(known.suspended_at, since),
-            at: now,
+            // A clock that was ahead once must not keep anybody in.
+            at: now.max(known.changed_at),
             keeps_an_owner: caller.role.side() == Side::Brand,
+            by_operator: caller.role == Role::Admin,
         };
         caller.shared.desk.record(Change::Api(ApiChange::ChangeUser(change)), None).map_err(
             |error| match error {
                 sponsorhub_app::desk::CommandError::Rule(Rule::OwnerRemains) => {
                     let detail = "make somebody else an owner first";
                     Problem::new(StatusCode::CONFLICT, "owner_remains", detail)
+                }
+                sponsorhub_app::desk::CommandError::Rule(Rule::OperatorSuspended) => {
+                    let detail =
+                        "an operator has suspended them, and only an operator lets them in";
+                    Problem::new(StatusCode::CONFLICT, "operator_suspended", detail)
                 }
                 error => Fault::from(error).into(),
             },

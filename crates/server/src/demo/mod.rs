@@ -10,6 +10,7 @@ mod trail;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +30,6 @@ use tokio::sync::oneshot;
 use crate::config::{ClockKind, Config};
 use crate::outside::Outside;
 use crate::pages::Person;
-use crate::rates::PER_MINUTE;
 use crate::serve;
 use crate::telemetry::{LogFormat, start_logging};
 use crate::world::SystemChance;
@@ -347,7 +347,8 @@ fn config(directory: &Path, outside: Outside) -> Result<Config> {
         clock: ClockKind::Virtual,
         rollup_seconds: 1,
         fees: Fees::default(),
-        api_requests_per_minute: PER_MINUTE,
+        // Months of a story are played in a minute, and one operator looks on all the time.
+        api_requests_per_minute: NonZeroU32::MAX,
         outside,
         operators: vec![OPERATOR.to_owned()],
         #[cfg(feature = "bench-yardsticks")]

@@ -123,7 +123,9 @@ fn identity(shared: &Shared) -> Option<Finding> {
     let at = refused.filter(|at| believed.is_none_or(|good| good < *at))?;
     let meaning = "the newest webhook at /webhooks/clerk was refused: its signature is wrong";
     let fix = "set SPONSORHUB_CLERK_WEBHOOK_SECRET as the identity provider shows it";
-    let mut finding = Finding::new(Severity::Warning, "webhook_refused", meaning, fix);
+    // Where others get through, a stranger may have sent this one.
+    let severity = if believed.is_none() { Severity::Error } else { Severity::Warning };
+    let mut finding = Finding::new(severity, "webhook_refused", meaning, fix);
     finding.saw(at);
     finding.example = Some("identity".to_owned());
     Some(finding)

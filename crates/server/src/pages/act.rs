@@ -77,7 +77,7 @@ async fn send(
     let router = api::router(shared.clone()).with_state(shared);
     let Ok(mut response) = router.oneshot(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return Err(problem);
+        return Err(problem.logged());
     }
     let body = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
     let body = body.map_err(|_| Problem::busy())?;

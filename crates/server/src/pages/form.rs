@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::api::Caller;
 use crate::bodies::Limit;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -75,6 +76,9 @@ pub(super) async fn only_from_here(
     if changes_nothing || is_from_here(&shared, request.headers()) {
         return Ok(next.run(request).await);
     }
+    // In whose name, for the access log.
+    let (mut parts, _) = request.into_parts();
+    drop(Caller::from_request_parts(&mut parts, &shared).await);
     let detail = "what changes something is sent by a page of this site; nothing was changed";
     Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail).about("origin"))
 }

@@ -15,6 +15,7 @@ mod brand;
 mod creator;
 mod csv;
 mod dress;
+mod filter;
 mod form;
 mod front;
 mod live;
@@ -36,6 +37,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 
+use crate::api::log_refused;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -49,7 +51,14 @@ pub(crate) fn router(shared: Shared) -> Router<Shared> {
     for path in table::paths() {
         router = router.route(path, table::of_path(path));
     }
-    router.layer(from_fn_with_state(shared, form::only_from_here))
+    router
+        .layer(from_fn_with_state(shared.clone(), form::only_from_here))
+        .layer(from_fn_with_state(shared, log_refused))
+}
+
+/// Whether a step of a path is a word of a page's address, and so nobody's.
+pub(crate) fn is_word(step: &str) -> bool {
+    table::paths().any(|path| path.split('/').any(|word| word == step))
 }
 
 /// What a page may do beyond what every page may.

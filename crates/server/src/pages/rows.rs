@@ -96,7 +96,7 @@ fn reason(code: &str) -> String {
 }
 
 /// Who an entry is about, and the page of a list.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
     /// Older than this entry.
@@ -105,6 +105,8 @@ pub(super) struct Asked {
     pub(super) enrollment: Option<String>,
     /// Only kinds that begin so.
     pub(super) kind: Option<String>,
+    /// Only conversions with this result.
+    pub(super) result: Option<String>,
     /// What was just done, by its word.
     pub(super) done: Option<String>,
 }

@@ -1,8 +1,10 @@
-//! Orders and their sum by creator, counted once and then only where something has changed.
+//! Orders and their sum by creator, and what was spent on each day, counted once and then only where something
+//! has changed.
 //!
 //! A campaign's units lie in chunks that are shared between its versions and copied when one of them
 //! changes. Whoever keeps a chunk therefore knows by its address whether it is still the same.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sponsorhub_core::ids::{CampaignId, EnrollmentNo};
@@ -17,17 +19,28 @@ const CAMPAIGNS_MAX: usize = 4;
 /// How many orders there are, and their sum after refunds.
 pub(super) type Sum = (usize, Minor);
 
+/// What was counted of a campaign.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// In the places of its enrollments.
+    pub(super) orders: Vec<Sum>,
+    /// What orders of a UTC day have cost the brand so far: commission and fee, as far as they are met.
+    pub(super) spent: BTreeMap<i64, Minor>,
+}
+
 /// A chunk as it was counted.
 #[derive(Debug)]
 struct Counted {
     chunk: Arc<Vec<Unit>>,
     sums: Vec<(EnrollmentNo, Sum)>,
+    /// What each day's orders have cost.
+    spent: Vec<(i64, Minor)>,
 }
 
 impl Counted {
     /// Counts a chunk; `places` has one of nothing for each enrollment, before and afterwards.
     fn new(chunk: &Arc<Vec<Unit>>, places: &mut [Sum]) -> Self {
-        let mut touched = Vec::new();
+        let (mut touched, mut spent) = (Vec::new(), Vec::<(i64, Minor)>::new());
         for unit in chunk.iter().filter(|unit| unit.kind == UnitKind::Conversion) {
             let (count, sum) = &mut places[unit.enrollment.index()];
             if *count == 0 {
@@ -35,9 +48,14 @@ impl Counted {
             }
             *count += 1;
             *sum += (unit.order - unit.refunded).or_zero();
+            // Units lie in the order of their entries, so a day's come one after the other.
+            match spent.last_mut() {
+                Some((day, amount)) if *day == unit.day => *amount += unit.funded,
+                _ => spent.push((unit.day, unit.funded)),
+            }
         }
         let sums = touched.into_iter().map(|no| (no, std::mem::take(&mut places[no.index()])));
-        Self { chunk: Arc::clone(chunk), sums: sums.collect() }
+        Self { chunk: Arc::clone(chunk), sums: sums.collect(), spent }
     }
 }
 
@@ -46,8 +64,8 @@ impl Counted {
 pub(crate) struct Sales(Mutex<Vec<(CampaignId, Vec<Counted>)>>);
 
 impl Sales {
-    /// Of a campaign as it stands, in the places of its enrollments.
-    pub(super) fn of(&self, state: &Campaign) -> Vec<Sum> {
+    /// Of a campaign as it stands.
+    pub(super) fn of(&self, state: &Campaign) -> Tally {
         let known = self.take(state.id());
         let mut known = known.into_iter();
         let mut all = vec![(0, Minor::ZERO); state.enrollments().len()];
@@ -61,8 +79,12 @@ impl Sales {
             let of = &mut all[no.index()];
             *of = (of.0 + count, of.1 + *sum);
         }
+        let mut spent = BTreeMap::new();
+        for (day, amount) in counted.iter().flat_map(|one| &one.spent) {
+            *spent.entry(*day).or_default() += *amount;
+        }
         self.keep(state.id(), counted);
-        all
+        Tally { orders: all, spent }
     }
 
     fn take(&self, id: CampaignId) -> Vec<Counted> {

@@ -226,6 +226,7 @@ pub(super) fn done(word: &str) -> Option<&'static str> {
         "joined" => "You take part. Make a link or a promo code and share it.",
         "link" => "Your link is ready.",
         "code" => "Your promo code is ready.",
+        "doubted" => "It is held back until somebody decides, or its deadline comes.",
         "release" => "Released: the order counts.",
         "uphold" => "Upheld: the order earns nothing, and the brand's funds have it back.",
         "revoked" => "The key is revoked: within two seconds nothing is taken under it.",

@@ -67,6 +67,9 @@ pages! {
     get "/brand/campaigns/{campaign}", brand(Action::ReadBalances), brand::campaign::show;
     get "/brand/campaigns/{campaign}/conversions", brand(Action::ReadLedger), brand::entries::conversions;
     get "/brand/campaigns/{campaign}/conversions.csv", brand(Action::ReadLedger), brand::entries::file;
+    get "/brand/campaigns/{campaign}/holds", brand(Action::ReadLedger), brand::holds::show;
+    post "/brand/campaigns/{campaign}/holds", brand(Action::PlaceHold), brand::holds::doubt;
+    post "/brand/campaigns/{campaign}/holds/{conversion}/release", brand(Action::ReleaseHold), brand::holds::release;
     get "/brand/campaigns/{campaign}/money", brand(Action::ReadBalances), brand::money::show;
     get "/brand/campaigns/{campaign}/ledger", brand(Action::ReadLedger), brand::entries::ledger;
     get "/brand/campaigns/{campaign}/fund", brand(Action::OpenDeposit), brand::steps::funding;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::cast::{shows, start};
 use crate::world::{ADA, ADMIN, BRAND, RIVAL, World, code, filled, text};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,4 +162,34 @@ async fn each_answer_has_a_name_of_its_own_and_stays_in_no_cache() {
             }
         }
     }
+}
+
+/// Every list that a creator may read has rows of their own, and no other: also in a campaign that both take
+/// part in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creator_reads_no_row_of_another() {
+    let (play, mut things) = start().await;
+    let a = &mut things[0];
+    let enroll = format!("/campaigns/{}/enrollments", a.campaign);
+    let part = play.must(shows("creator_b"), ("post", &enroll), &json!({})).await;
+    let other = text(&part["id"]);
+    crate::matrix::hold(&play, a, shows("owner")).await;
+    let a = &things[0];
+    let mut own_rows = 0;
+    for (method, path, _) in crate::matrix::routes(&play.world).await {
+        let is_of_campaign = path.contains("{campaign}") && !path.contains("{enrollment}");
+        if method != "get" || !is_of_campaign {
+            continue;
+        }
+        let path = a.fill(&path);
+        for (who, own, foreign) in
+            [("creator", &a.enrollment, &other), ("creator_b", &other, &a.enrollment)]
+        {
+            let (status, told) = play.ask(shows(who), ("get", &path), None).await;
+            let said = told.to_string();
+            assert!(!said.contains(foreign.as_str()), "{who} {path}: {status} {said}");
+            own_rows += said.matches(own.as_str()).count();
+        }
+    }
+    assert!(own_rows >= 5, "there was something to see: {own_rows}");
 }

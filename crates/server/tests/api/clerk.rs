@@ -36,15 +36,24 @@ async fn post(
     (status, serde_json::from_str(&response.text().await.expect("text")).unwrap_or_default())
 }
 
-async fn tell(world: &World, event: &Value) -> StatusCode {
+pub(crate) async fn tell(world: &World, event: &Value) -> StatusCode {
     let (body, seconds) = (event.to_string(), world.sandbox.sandbox.now_ms() / 1_000);
     let signature = sign(CLERK_SECRET, ("msg_1", seconds), &body);
     post(world, ("msg_1", seconds), &signature, &body).await.0
 }
 
-fn token(world: &World, user: &str, role: &str, place: Option<&str>) -> String {
-    let organisation = place.map(|role| Organisation {
-        id: "org_acme".to_owned(),
+pub(crate) fn token(world: &World, user: &str, role: &str, place: Option<&str>) -> String {
+    token_in(world, (user, role), place.map(|place| ("org_acme", place)))
+}
+
+/// In an organisation, with a place in it.
+pub(crate) fn token_in(
+    world: &World,
+    (user, role): (&str, &str),
+    place: Option<(&str, &str)>,
+) -> String {
+    let organisation = place.map(|(id, role)| Organisation {
+        id: id.to_owned(),
         slug: "acme".to_owned(),
         role: role.to_owned(),
     });
@@ -59,7 +68,7 @@ fn token(world: &World, user: &str, role: &str, place: Option<&str>) -> String {
     world.sandbox.sandbox.token(&wanted).expect("issued").token
 }
 
-async fn me(world: &World, token: &str, name: Option<&str>) -> (StatusCode, Value) {
+pub(crate) async fn me(world: &World, token: &str, name: Option<&str>) -> (StatusCode, Value) {
     let url = format!("{}/api/v1/me", world.address);
     let request = match name {
         Some(name) => world.client.put(url).json(&json!({ "name": name })),
@@ -69,7 +78,7 @@ async fn me(world: &World, token: &str, name: Option<&str>) -> (StatusCode, Valu
     (response.status(), response.json().await.expect("JSON"))
 }
 
-fn member(kind: &str, user: &str, role: &str, updated_at: i64) -> Value {
+pub(crate) fn member(kind: &str, user: &str, role: &str, updated_at: i64) -> Value {
     json!({
         "object": "event", "type": format!("organizationMembership.{kind}"),
         "timestamp": updated_at,

@@ -168,3 +168,44 @@ async fn after_a_restart_the_doctor_still_knows_when_webhooks_came() {
     let own = |one: &Value| one["code"] == "webhook_silent" && one["example"] == "account";
     assert!(!answer["data"].as_array().expect("a list").iter().any(own), "{answer}");
 }
+
+/// Webhooks that are not believed: of the payment provider and of the identity provider alike an error as long
+/// as none was, and afterwards a warning, since a stranger may have sent them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_told_of_webhooks_whose_signature_is_wrong() {
+    let world = World::start().await;
+    let refused = async |example: &str| {
+        let (_, answer) = world.get(ADMIN, "/doctor").await;
+        let is_it = |one: &&Value| one["code"] == "webhook_refused" && one["example"] == example;
+        let found = answer["data"].as_array().expect("a list").iter().find(is_it).cloned();
+        found.map(|one| text(&one["severity"]))
+    };
+    let post = async |path: &str, name: &'static str, value: String| {
+        let request = world.client.post(format!("{}{path}", world.address)).body("{}");
+        let request = request.header("svix-id", "msg_1");
+        let now = (world.sandbox.sandbox.now_ms() / 1_000).to_string();
+        let sent = request.header("svix-timestamp", now).header(name, value).send().await;
+        assert_eq!(sent.expect("answers").status().as_u16(), 400, "{path}");
+    };
+    assert_eq!((refused("account").await, refused("identity").await), (None, None));
+    let seconds = world.sandbox.sandbox.now_ms() / 1_000;
+    post("/webhooks/stripe", "stripe-signature", format!("t={seconds},v1={}", "00".repeat(32)))
+        .await;
+    let wrong = format!("v1,{}", data_encoding::BASE64.encode(&[0; 32]));
+    post("/webhooks/clerk", "svix-signature", wrong.clone()).await;
+    assert_eq!(refused("account").await.as_deref(), Some("error"));
+    assert_eq!(refused("identity").await.as_deref(), Some("error"));
+    // One that is believed sets it right, and a stranger's after it is a warning.
+    let now = world.sandbox.sandbox.now_ms();
+    let told = json!({
+        "object": "event", "type": "user.updated", "timestamp": now, "data": { "id": "user_x" },
+    });
+    assert!(crate::clerk::tell(&world, &told).await.is_success());
+    world.pass(1_000).await;
+    assert_eq!(refused("identity").await, None);
+    post("/webhooks/clerk", "svix-signature", wrong).await;
+    assert_eq!(refused("identity").await.as_deref(), Some("warning"));
+    // And where none can come, that is said.
+    let (_, answer) = world.get(ADMIN, "/doctor").await;
+    assert!(finding(&answer, "identity_unheard").is_none(), "{answer}");
+}

@@ -163,6 +163,19 @@ async fn close(world: &World, campaign: &str) {
     assert_eq!(body["state"], "paid_out", "{body}");
 }
 
+/// How much of a creator is kept that is sealed or hashed, so that nobody could search for it: who made links,
+/// their account at the provider, which enrollments are theirs, their endpoints, and answers to them.
+fn kept(world: &World) -> [i64; 5] {
+    [
+        "SELECT count(*) FROM links WHERE maker IS NOT NULL",
+        "SELECT count(*) FROM recipients",
+        "SELECT count(*) FROM enrollment_creators WHERE creator_id IS NOT NULL",
+        "SELECT count(*) FROM webhook_endpoints",
+        "SELECT count(*) FROM api_requests WHERE subject = 'user_zoe' AND length(body) > 0",
+    ]
+    .map(|sql| one(world, sql))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_owed_money_is_shut_out_at_once_and_erased_as_soon_as_it_is_paid() {
     let world = World::start().await;
@@ -205,6 +218,7 @@ async fn an_operator_erases_on_request_and_only_the_dedup_key_is_left_which_dies
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "forbidden"));
     close(&world, &campaign).await;
     let (before, audited) = (seen(&world, &campaign).await, audit(&world));
+    assert!(kept(&world).iter().all(|count| *count > 0), "there is something of each kind");
     let (status, body, _) = world.post(ADMIN, &path, &json!({})).await;
     assert_eq!((status, &body["state"]), (StatusCode::OK, &json!("erased")), "{body}");
     let (_, again, _) = world.post(ADMIN, &path, &json!({})).await;
@@ -212,6 +226,7 @@ async fn an_operator_erases_on_request_and_only_the_dedup_key_is_left_which_dies
     let (status, body) = world.get(ZOE, "/me").await;
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "suspended"));
     is_clean(&world, &Wanted::of(&KNOWN)).await;
+    assert_eq!(kept(&world), [0; 5]);
     assert_eq!(seen(&world, &campaign).await, before, "entries, hashes, payouts, balances");
     assert!(audited.0);
     assert_eq!(audit(&world), audited);

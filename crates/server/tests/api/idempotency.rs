@@ -175,6 +175,19 @@ impl Trial {
         self.expect(200, ADMIN, ("PUT", "/brands/{brand}", &path), &name).await;
     }
 
+    async fn of_work(&mut self) {
+        let nothing = json!({});
+        for what in ["run", "pause", "resume"] {
+            let (route, path) =
+                (format!("/workers/{{job}}/{what}"), format!("/workers/holdings/{what}"));
+            self.expect(200, ADMIN, ("POST", &route, &path), &nothing).await;
+        }
+        let (_, events) = self.world.get(ADMIN, "/provider-events?state=done").await;
+        let path = format!("/provider-events/{}/replay", text(&events["data"][0]["id"]));
+        let route = "/provider-events/{event}/replay";
+        self.expect(200, ADMIN, ("POST", route, &path), &nothing).await;
+    }
+
     async fn of_webhooks(&mut self) {
         let nothing = json!({});
         // Nobody answers there.
@@ -193,6 +206,9 @@ impl Trial {
         let route = format!("{there}/deliveries/{{delivery}}/replay");
         let path = format!("{here}/deliveries/{no}/replay");
         self.expect(200, BRAND, ("POST", &route, &path), &nothing).await;
+        let route = "/webhook-endpoints/{webhook}/deliveries/{delivery}/replay";
+        let path = path.replace("/webhooks/", "/webhook-endpoints/");
+        self.expect(200, ADMIN, ("POST", route, &path), &nothing).await;
         self.expect(200, BRAND, ("DELETE", there, &here), &nothing).await;
     }
 }
@@ -209,6 +225,7 @@ async fn sdp_673_every_route_that_changes_something_honours_its_key() {
     trial.of_operators().await;
     trial.of_accounts().await;
     trial.of_webhooks().await;
+    trial.of_work().await;
     trial.of_people().await;
     let url = format!("{}/api/openapi.json", world.address);
     let document: Value =

@@ -16,6 +16,7 @@ mod world;
 mod access;
 mod canary;
 mod clerk;
+mod deciding;
 
 mod deposits;
 

@@ -71,7 +71,7 @@ fn cell(status: StatusCode, answer: &Value) -> String {
 }
 
 /// An order that the brand doubts.
-async fn hold(play: &Play, of: &mut Things, brand: &Shows) {
+pub(crate) async fn hold(play: &Play, of: &mut Things, brand: &Shows) {
     let key = play.must(brand, ("post", "/api-keys"), &json!({})).await;
     let order = order_of(play, of).replace("\"dry_run\":true", "\"dry_run\":false");
     let sent = play.world.client.post(format!("{}/v", play.world.address)).body(order);

@@ -13,6 +13,7 @@ const people = [
     "new-campaign": "/brand/new?ends_on=2027-01-31&hosts=shop.example&rate=12.5&budget=5000&base=50",
     campaign: /^\/brand\/campaigns\/[^/]+$/,
     "money-map": /^\/brand\/campaigns\/[^/]+\/money$/,
+    "doubts-and-waits": /^\/brand\/campaigns\/[^/]+\/holds$/,
     conversions: /^\/brand\/campaigns\/[^/]+\/conversions$/,
     ledger: /^\/brand\/campaigns\/[^/]+\/ledger$/,
     shop: "/brand/shop",

@@ -20,7 +20,6 @@ async fn state(play: &Play, of: &Things) -> Vec<Value> {
             play.ask(shows("creator"), ("get", &format!("{enrollment}{rest}")), None).await.1,
         );
     }
-    seen.push(play.world.get(ADMIN, "/access-log").await.1);
     seen
 }
 
@@ -58,6 +57,33 @@ async fn a_form_of_another_site_changes_nothing() {
     }
     assert!(tried > 200, "{tried}");
     assert_eq!(state(&play, a).await, before);
+    // Who was refused is written down, and nothing else of it.
+    let (_, log) = play.world.get(ADMIN, "/access-log?who=user_ann&limit=100").await;
+    let rows = log["data"].as_array().expect("a list");
+    assert_eq!(rows.len(), 100, "{log}");
+    let is_refused = |row: &Value| row["status"] == 403 && row["method"] == "POST";
+    assert!(rows.iter().all(is_refused), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_page_refuses_to_whom_may_not_stands_in_the_access_log_once() {
+    let (play, _) = start().await;
+    let member = Reader::new(&play.world, play.bearer(shows("member")));
+    let seen = member.post("/brand/shop/keys", &[]).await;
+    assert_eq!(seen.status.as_u16(), 403, "{}", seen.text);
+    let owner = Reader::new(&play.world, play.bearer(shows("owner")));
+    let seen = owner.post("/brand/shop/keys/key_00000000000000000000000000/revoke", &[]).await;
+    assert_eq!(seen.status.as_u16(), 404, "{}", seen.text);
+    let rows = async |who: &str| {
+        let (_, log) = play.world.get(ADMIN, &format!("/access-log?who={who}&limit=2")).await;
+        log["data"].as_array().expect("a list").clone()
+    };
+    let refused = &rows("user_mia").await[0];
+    assert_eq!((&refused["path"], &refused["status"]), (&"/brand/shop/keys".into(), &403.into()));
+    // What the API refused is the API's to write.
+    let of_api = rows("user_ann").await;
+    assert_eq!((&of_api[0]["method"], &of_api[0]["status"]), (&"DELETE".into(), &404.into()));
+    assert_ne!(of_api[1]["status"], 404, "{of_api:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

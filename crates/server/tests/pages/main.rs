@@ -7,6 +7,7 @@ mod cast;
 #[path = "../api/world.rs"]
 mod world;
 
+mod brand;
 mod doors;
 mod fields;
 mod forms;

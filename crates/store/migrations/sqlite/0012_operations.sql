@@ -9,3 +9,8 @@ CREATE TABLE paused_jobs (
 
 -- The provider's events in the order in which they came.
 CREATE INDEX provider_events_by_time ON provider_events (received_at_ms, id);
+
+-- Whom an operator has suspended, no owner of a team lets in again. Of those who were suspended before, it is
+-- not known who did it.
+ALTER TABLE users ADD COLUMN suspended_by_operator INTEGER NOT NULL DEFAULT 0
+    CONSTRAINT users_suspended_by_operator_is_a_flag CHECK (suspended_by_operator IN (0, 1));

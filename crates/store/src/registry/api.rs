@@ -17,6 +17,15 @@ pub struct User {
     pub changed_at: i64,
     /// From when on nothing is allowed, milliseconds.
     pub suspended_at: Option<i64>,
+    /// Whether an operator has decided that, which no owner of a team undoes.
+    pub suspended_by_operator: bool,
+}
+
+impl User {
+    /// Memory that its texts take.
+    fn bytes(&self) -> usize {
+        self.subject.len() + self.organisation.as_ref().map_or(0, String::len)
+    }
 }
 
 /// What changes of a user.
@@ -33,6 +42,8 @@ pub struct UserChange {
     /// Whether a brand must keep somebody who may do everything. Not where it is no choice, as when
     /// the identity provider has deleted somebody.
     pub keeps_an_owner: bool,
+    /// Whether an operator says so: what they decided only they undo.
+    pub by_operator: bool,
 }
 
 /// A request that changes something.
@@ -92,10 +103,14 @@ pub enum ApiChange {
     /// Somebody is listed, whatever the identity provider said of them.
     KeepUser(User),
     /// Somebody joins by a token. Refused if they, or they out of this organisation, left after it was
-    /// issued.
+    /// issued. Whoever acts for a brand in an organisation is in the team of the brand that this is; where
+    /// there is none yet, an owner's joining makes it. All of it in one step, so that an organisation is one
+    /// brand, and whoever is refused leaves nothing behind.
     Admit {
-        /// Who.
+        /// Who. The party is the one to be made where there is none yet.
         user: User,
+        /// What a brand or creator that is made is called.
+        name: String,
         /// When the token was issued, milliseconds.
         issued_at: i64,
     },
@@ -140,9 +155,8 @@ impl ApiChange {
     /// Memory that its texts take.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::KeepUser(user) | Self::Admit { user, .. } => {
-                user.subject.len() + user.organisation.as_ref().map_or(0, String::len)
-            }
+            Self::KeepUser(user) => user.bytes(),
+            Self::Admit { user, name, .. } => user.bytes() + name.len(),
             Self::NoteDeparture { subject, organisation, .. } => {
                 subject.len() + organisation.as_ref().map_or(0, String::len)
             }

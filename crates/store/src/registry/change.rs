@@ -373,6 +373,10 @@ rules! {
     UserKnown = "user_known",
     /// Somebody does not change sides.
     UserSide = "user_side",
+    /// An owner wants to let in again whom an operator has suspended.
+    OperatorSuspended = "operator_suspended",
+    /// Who joins a team that is not there.
+    TeamKnown = "team_known",
     /// A brand keeps somebody who may do everything.
     OwnerRemains = "owner_remains",
     /// Something was asked under this idempotency key before.

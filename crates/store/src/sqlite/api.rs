@@ -10,14 +10,14 @@ use crate::registry::{Access, ApiChange, ApiRequest, PausedJob, Rule, User, User
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
     match change {
         ApiChange::KeepUser(user) => keep_user(connection, user)?,
-        ApiChange::Admit { user, issued_at } => {
+        ApiChange::Admit { user, name, issued_at } => {
             let left = "SELECT 1 FROM departures
                         WHERE subject = ?1 AND organisation IN ('', ?2) AND at_ms >= ?3";
             let mut left = connection.prepare_cached(left)?;
             if left.exists(params![user.subject, user.organisation, issued_at])? {
                 return Err(Rule::UserDeparted.into());
             }
-            keep_user(connection, user)?;
+            admit(connection, user, name)?;
         }
         ApiChange::NoteDeparture { subject, organisation, at } => {
             let sql = "INSERT INTO departures (subject, organisation, at_ms) VALUES (?1, ?2, ?3)
@@ -75,8 +75,43 @@ pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), 
     Ok(())
 }
 
+/// Lists who joins, with the brand or creator that they are.
+fn admit(connection: &Connection, user: &User, name: &str) -> Result<(), Stop> {
+    let is_of_brand = is_of_brand(&user.role);
+    let organisation = user.organisation.as_ref().filter(|_| is_of_brand);
+    let team = organisation.map(|organisation| party_of_organisation(connection, organisation));
+    if let Some(party) = team.transpose()?.flatten() {
+        return keep_user(connection, &User { party: Some(party), ..user.clone() });
+    }
+    let Some(party) = user.party else { return keep_user(connection, user) };
+    let (known, unique, make) = match user.role.as_str() {
+        "creator" => (
+            "SELECT 1 FROM creators WHERE id = ?1",
+            Rule::CreatorUnique,
+            "INSERT INTO creators (id, name, created_at_ms) VALUES (?1, ?2, ?3)",
+        ),
+        "owner" => (
+            "SELECT 1 FROM brands WHERE id = ?1",
+            Rule::BrandUnique,
+            "INSERT INTO brands (id, name, created_at_ms, click_parameter)
+             VALUES (?1, ?2, ?3, 'sh_click')",
+        ),
+        _ => return Err(Rule::TeamKnown.into()),
+    };
+    if connection.prepare_cached(known)?.exists([party])? {
+        return Err(unique.into());
+    }
+    connection.prepare_cached(make)?.execute(params![party, name, user.created_at])?;
+    keep_user(connection, user)
+}
+
+fn is_of_brand(role: &str) -> bool {
+    matches!(role, "viewer" | "member" | "owner")
+}
+
 fn keep_user(connection: &Connection, user: &User) -> Result<(), Stop> {
-    let User { subject, role, party, organisation, created_at, changed_at, suspended_at } = user;
+    let User { subject, role, party, organisation, created_at, changed_at, .. } = user;
+    let (suspended_at, suspended_by_operator) = (user.suspended_at, user.suspended_by_operator);
     // A creator is one person; a brand is a team.
     let known = "SELECT 1 FROM users WHERE subject = ?1
                  OR (party = ?2 AND (role = 'creator' OR ?3 = 'creator'))";
@@ -84,7 +119,8 @@ fn keep_user(connection: &Connection, user: &User) -> Result<(), Stop> {
         return Err(Rule::UserUnique.into());
     }
     let sql = "INSERT INTO users (subject, role, party, organisation, created_at_ms,
-                   changed_at_ms, suspended_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                   changed_at_ms, suspended_at_ms, suspended_by_operator)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     connection.prepare_cached(sql)?.execute(params![
         subject,
         role,
@@ -92,21 +128,26 @@ fn keep_user(connection: &Connection, user: &User) -> Result<(), Stop> {
         organisation,
         created_at,
         changed_at,
-        suspended_at
+        suspended_at,
+        suspended_by_operator
     ])?;
     Ok(())
 }
 
 fn change_user(connection: &Connection, change: &UserChange) -> Result<(), Stop> {
-    let UserChange { subject, role, suspended_at, at, keeps_an_owner } = change;
+    let UserChange { subject, role, suspended_at, at, keeps_an_owner, by_operator } = change;
     let Some(known) = user(connection, subject)? else { return Err(Rule::UserKnown.into()) };
-    let is_of_brand = |role: &str| matches!(role, "viewer" | "member" | "owner");
     if known.role != *role && !(is_of_brand(&known.role) && is_of_brand(role)) {
         return Err(Rule::UserSide.into());
     }
     if known.changed_at > *at {
         return Ok(());
     }
+    let is_let_in = known.suspended_at.is_some() && suspended_at.is_none();
+    if is_let_in && known.suspended_by_operator && !by_operator {
+        return Err(Rule::OperatorSuspended.into());
+    }
+    let by_operator = suspended_at.is_some() && (*by_operator || known.suspended_by_operator);
     let is_leaving = role != "owner" || suspended_at.is_some();
     if *keeps_an_owner && known.role == "owner" && known.suspended_at.is_none() && is_leaving {
         let others = "SELECT 1 FROM users WHERE party = ?1 AND role = 'owner'
@@ -115,9 +156,11 @@ fn change_user(connection: &Connection, change: &UserChange) -> Result<(), Stop>
             return Err(Rule::OwnerRemains.into());
         }
     }
-    let sql = "UPDATE users SET role = ?2, suspended_at_ms = ?3, changed_at_ms = ?4
+    let sql = "UPDATE users SET role = ?2, suspended_at_ms = ?3, changed_at_ms = ?4,
+                   suspended_by_operator = ?5
                WHERE subject = ?1";
-    connection.prepare_cached(sql)?.execute(params![subject, role, suspended_at, at])?;
+    let change = params![subject, role, suspended_at, at, by_operator];
+    connection.prepare_cached(sql)?.execute(change)?;
     Ok(())
 }
 
@@ -126,7 +169,7 @@ macro_rules! users {
     ($from_where:literal) => {
         concat!(
             "SELECT subject, role, party, organisation, created_at_ms, changed_at_ms,
-                suspended_at_ms FROM users ",
+                suspended_at_ms, suspended_by_operator FROM users ",
             $from_where
         )
     };
@@ -141,6 +184,7 @@ fn read_user(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
         created_at: row.get(4)?,
         changed_at: row.get(5)?,
         suspended_at: row.get(6)?,
+        suspended_by_operator: row.get(7)?,
     })
 }
 

@@ -203,7 +203,16 @@ impl Room<'_> {
     fn name_brand(&self, brand: BrandId, name: &str) -> Done {
         let known =
             self.run("UPDATE brands SET name = ?2 WHERE id = ?1", params![brand.0, name])? == 1;
-        if known { Ok(()) } else { Err(Rule::BrandKnown.into()) }
+        if !known {
+            return Err(Rule::BrandKnown.into());
+        }
+        // The name before is in answers to its team, and in those to operators who gave it.
+        self.run(
+            "UPDATE api_requests SET body = x'' WHERE length(body) > 0 AND subject IN
+                 (SELECT subject FROM users WHERE party = ?1 OR role = 'admin')",
+            [brand.0],
+        )?;
+        Ok(())
     }
 
     fn name_click_parameter(&self, brand: BrandId, parameter: &str) -> Done {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sponsorhub_core::ids::CreatorId;
+use sponsorhub_core::ids::{BrandId, CreatorId};
 use sponsorhub_store::registry::{
     Access, ApiChange, ApiRequest, Endpoint, EventState, Exchange, Exchanged, KeptEvent, PausedJob,
     ProviderChange, Recipient, User, UserChange,
@@ -18,7 +18,7 @@ use crate::world::{DAY, T, mixed};
 /// Picks one of these changes.
 pub(crate) fn change(dice: &mut Dice) -> Change {
     let at = dice.time();
-    match dice.below(40) {
+    match dice.below(50) {
         0 | 1 => Change::Provider(ProviderChange::KeepRecipient(recipient(dice, at))),
         2 => Change::Provider(ProviderChange::NoteRecipient {
             account: dice.word(),
@@ -38,13 +38,18 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
         6 => Change::Provider(ProviderChange::KeepCursor { cursor: dice.word(), at }),
         7 => exchange(dice, at),
         8 | 25 | 26 => Change::Api(ApiChange::KeepUser(user(dice, at))),
-        9 | 27..=29 => {
+        9 | 27..=29 | 40..=44 => {
             let role = ["viewer", "member", "owner", "creator"]
                 [usize::try_from(dice.below(4)).expect("few")];
-            let (subject, role) = (dice.word(), role.to_owned());
+            // Often the same user, and a word that is the last of all, so that decisions meet.
+            let subject = if dice.below(2) == 0 { dice.word() } else { dice.first_word() };
+            let role = role.to_owned();
+            let at = if dice.below(2) == 0 { T + 3 * DAY } else { at };
             let suspended_at = Some(at).filter(|_| dice.below(2) == 0);
             let keeps_an_owner = dice.below(4) > 0;
-            let change = UserChange { subject, role, suspended_at, at, keeps_an_owner };
+            let by_operator = dice.below(2) == 0;
+            let change =
+                UserChange { subject, role, suspended_at, at, keeps_an_owner, by_operator };
             Change::Api(ApiChange::ChangeUser(change))
         }
         10 | 23 | 24 => {
@@ -65,7 +70,8 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
         }
         32..=35 => {
             let issued_at = dice.time();
-            Change::Api(ApiChange::Admit { user: user(dice, at), issued_at })
+            let name = dice.word();
+            Change::Api(ApiChange::Admit { user: user(dice, at), name, issued_at })
         }
         36 => {
             let paused = PausedJob { job: dice.word(), since: at, subject: dice.word() };
@@ -111,9 +117,20 @@ fn user(dice: &mut Dice, at: i64) -> User {
     let party = mixed("party", dice.first() + dice.below(4));
     let party = Some(party).filter(|_| role != "admin");
     let organisation = Some(dice.word()).filter(|_| dice.below(2) == 0);
-    let (subject, role) = (dice.word(), role.to_owned());
+    let subject = if dice.below(2) == 0 { dice.word() } else { dice.first_word() };
+    let role = role.to_owned();
     let (created_at, changed_at, suspended_at) = (at, at, None);
-    User { subject, role, party, organisation, created_at, changed_at, suspended_at }
+    let suspended_by_operator = false;
+    User {
+        subject,
+        role,
+        party,
+        organisation,
+        created_at,
+        changed_at,
+        suspended_at,
+        suspended_by_operator,
+    }
 }
 
 fn recipient(dice: &mut Dice, created_at: i64) -> Recipient {
@@ -168,6 +185,22 @@ impl Model {
     /// A creator is erased.
     pub(crate) fn forget(&mut self, creator: CreatorId) {
         self.recipients.retain(|known| known.creator != creator);
+        self.empty_answers(|user| user.role == "creator" && user.party == Some(creator.0));
+    }
+
+    /// A brand has another name; the one before is in no answer any more.
+    pub(crate) fn rename(&mut self, brand: BrandId) {
+        self.empty_answers(|user| user.role == "admin" || user.party == Some(brand.0));
+    }
+
+    fn empty_answers(&mut self, is_meant: impl Fn(&User) -> bool) {
+        let users = self.users.iter().filter(|user| is_meant(user));
+        let meant: Vec<_> = users.map(|user| user.subject.clone()).collect();
+        for ((subject, _), request) in &mut self.requests {
+            if let (true, Some((_, body))) = (meant.contains(subject), &mut request.answer) {
+                body.clear();
+            }
+        }
     }
 
     pub(crate) fn provider(
@@ -258,14 +291,8 @@ impl Model {
             ApiChange::NoteDeparture { subject, organisation, at } => {
                 self.departures.push((subject.clone(), organisation.clone(), *at));
             }
-            ApiChange::Admit { user, issued_at } => {
-                let has_left = self.departures.iter().any(|(subject, organisation, at)| {
-                    let is_of = organisation.is_none() || *organisation == user.organisation;
-                    *subject == user.subject && is_of && at >= issued_at
-                });
-                check(!has_left, Rule::UserDeparted)?;
-                self.api(&ApiChange::KeepUser(user.clone()))?;
-            }
+            // With the brands and creators that are made: `Self::admitted`.
+            ApiChange::Admit { .. } => {}
             ApiChange::KeepUser(new) => {
                 let is_creator = |user: &User| user.role == "creator";
                 let same = |user: &User| {
@@ -297,6 +324,27 @@ impl Model {
         Ok(())
     }
 
+    /// Who joins, in which party, and whether that is to be made.
+    pub(crate) fn admitted(&self, user: &User, issued_at: i64) -> Result<(User, bool), Rule> {
+        let has_left = self.departures.iter().any(|(subject, organisation, at)| {
+            let is_of = organisation.is_none() || *organisation == user.organisation;
+            *subject == user.subject && is_of && *at >= issued_at
+        });
+        check(!has_left, Rule::UserDeparted)?;
+        let is_of_brand = |user: &User| !matches!(user.role.as_str(), "creator" | "admin");
+        let mut team = self.users.iter().filter(|one| {
+            let is_one = user.organisation.is_some() && one.organisation == user.organisation;
+            is_one && is_of_brand(one) && is_of_brand(user)
+        });
+        if let Some(party) = team.next().map(|one| one.party) {
+            return Ok((User { party, ..user.clone() }, false));
+        }
+        if user.party.is_some() {
+            check(matches!(user.role.as_str(), "creator" | "owner"), Rule::TeamKnown)?;
+        }
+        Ok((user.clone(), user.party.is_some()))
+    }
+
     fn change_user(&mut self, change: &UserChange) -> Result<(), Rule> {
         let known = self.users.iter().position(|user| user.subject == change.subject);
         let known = known.ok_or(Rule::UserKnown)?;
@@ -308,10 +356,15 @@ impl Model {
         if user.changed_at > change.at {
             return Ok(());
         }
+        let is_let_in = user.suspended_at.is_some() && change.suspended_at.is_none();
+        let is_kept_out = user.suspended_by_operator && !change.by_operator;
+        check(!(is_let_in && is_kept_out), Rule::OperatorSuspended)?;
         let owns = |user: &User| user.role == "owner" && user.suspended_at.is_none();
         let after = User {
             role: change.role.clone(),
             suspended_at: change.suspended_at,
+            suspended_by_operator: change.suspended_at.is_some()
+                && (change.by_operator || user.suspended_by_operator),
             changed_at: change.at,
             ..user.clone()
         };

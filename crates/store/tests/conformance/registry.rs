@@ -85,6 +85,11 @@ impl Dice {
         format!("word{}", self.1 + self.below(5))
     }
 
+    /// The word that most is said of.
+    pub(crate) fn first_word(&self) -> String {
+        format!("word{}", self.1)
+    }
+
     fn bytes(&mut self) -> Wrapped {
         Wrapped(mixed("wrapped", self.below(3)).to_vec())
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sponsorhub_core::ids::{BrandId, CampaignId, CreatorId, EnrollmentId};
 use sponsorhub_core::time::day_of;
 use sponsorhub_store::registry::{
-    ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker, NEAR_MISSES_MAX, NearMiss,
-    NearMissCount, Party, PromoCode,
+    ApiChange, ApiKey, Brand, CampaignKey, Creator, EnrollmentCreator, Link, Maker,
+    NEAR_MISSES_MAX, NearMiss, NearMissCount, Party, PersonName, PromoCode, User,
 };
 use sponsorhub_store::{Change, Recorded, RegistryReader, Rule};
 
@@ -89,6 +89,9 @@ impl Model {
                 let creators = &self.creators;
                 self.outside.provider(change, |creator| is_person(creators, creator))?;
             }
+            Change::Api(ApiChange::Admit { user, name, issued_at }) => {
+                self.admit(user, name, *issued_at)?;
+            }
             Change::Api(change) => self.outside.api(change)?,
             Change::Webhook(change) => {
                 let (brands, creators) = (&self.brands, &self.creators);
@@ -107,6 +110,27 @@ impl Model {
         Ok(())
     }
 
+    /// Somebody joins, with the brand or creator that they are: all of it or nothing.
+    fn admit(&mut self, user: &User, name: &str, issued_at: i64) -> Result<(), Rule> {
+        let (user, is_new) = self.outside.admitted(user, issued_at)?;
+        let at = user.created_at;
+        let made = user.party.filter(|_| is_new).map(|party| {
+            if user.role == "creator" {
+                let name = PersonName(name.to_owned());
+                return Change::AddCreator { creator: CreatorId(party), name, at };
+            }
+            let (id, name, click_parameter) = (BrandId(party), name.to_owned(), "sh_click".into());
+            Change::AddBrand(Brand { id, name, created_at: at, click_parameter })
+        });
+        let before = (self.brands.clone(), self.creators.clone());
+        let done = made.map_or(Ok(()), |made| self.apply_to_people(&made));
+        let done = done.and_then(|()| self.outside.api(&ApiChange::KeepUser(user)));
+        if done.is_err() {
+            (self.brands, self.creators) = before;
+        }
+        done
+    }
+
     /// Brands and creators, and what is theirs.
     fn apply_to_people(&mut self, change: &Change) -> Result<(), Rule> {
         match change {
@@ -115,8 +139,9 @@ impl Model {
                 self.brands.insert(brand.id, brand.clone());
             }
             Change::NameBrand { brand, name } => {
-                let brand = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;
-                brand.name.clone_from(name);
+                let known = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;
+                known.name.clone_from(name);
+                self.outside.rename(*brand);
             }
             Change::NameClickParameter { brand, parameter } => {
                 let brand = self.brands.get_mut(brand).ok_or(Rule::BrandKnown)?;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::act::ask;
+use super::super::filter::{Filter, Narrowed};
 use super::super::form::{Form, quoted};
 use super::super::show::Moment;
 use super::super::visitor::Visitor;
@@ -11,32 +12,13 @@ use crate::problem::Problem;
 /// Rows of a page.
 const ROWS: u32 = 50;
 
-/// A word to choose.
-pub(super) struct Choice {
-    pub(super) value: &'static str,
-    pub(super) text: &'static str,
-    pub(super) is_chosen: bool,
-}
-
-/// By what a list is narrowed.
-pub(super) struct Filter {
-    pub(super) name: &'static str,
-    pub(super) label: &'static str,
-    /// None: a text is written.
-    pub(super) choices: Vec<Choice>,
-    /// What is asked for.
-    pub(super) value: String,
-}
-
 /// What a filter can be: its name, its label and what there is to choose, or nothing to have it written.
 pub(super) type Known = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 /// A part of a list.
 pub(super) struct List {
     pub(super) rows: Vec<Value>,
-    /// The address of the page.
-    pub(super) here: String,
-    pub(super) filters: Vec<Filter>,
+    pub(super) narrowed: Narrowed,
     /// Where it goes on.
     pub(super) next: Option<String>,
     /// Whether this is not the beginning.
@@ -51,35 +33,22 @@ impl List {
         known: &[Known],
         asked: &Form,
     ) -> Result<Self, Problem> {
-        let mut query = String::new();
-        let mut filters = Vec::new();
-        for (name, label, choices) in known {
-            let value = asked.text(name).to_owned();
-            if !value.is_empty() {
-                query = query + "&" + name + "=" + &quoted(&value);
-            }
-            let choices = choices.iter().map(|(word, text)| {
-                let is_chosen = *word == value;
-                Choice { value: word, text, is_chosen }
-            });
-            filters.push(Filter { name, label, choices: choices.collect(), value });
-        }
+        let filters = known.iter().map(|(name, label, choices)| {
+            Filter::of(name, label, choices.iter().copied(), asked.text(name))
+        });
+        let narrowed = Narrowed { here, filters: filters.collect() };
+        let query = narrowed.query();
         let cursor = asked.text("cursor");
         let at =
             if cursor.is_empty() { String::new() } else { format!("&cursor={}", quoted(cursor)) };
         let mut answer = ask(&visitor.caller, &format!("{path}?limit={ROWS}{query}{at}")).await?;
         let next = answer["next_cursor"].as_str();
-        let next = next.map(|next| format!("{here}?cursor={}{query}", quoted(next)));
+        let next = next.map(|next| format!("{}?cursor={}{query}", narrowed.here, quoted(next)));
         let rows = match answer["data"].take() {
             Value::Array(rows) => rows,
             _ => Vec::new(),
         };
-        Ok(Self { rows, here, filters, next, goes_on: !cursor.is_empty() })
-    }
-
-    /// Whether something is left out.
-    pub(super) fn is_narrowed(&self) -> bool {
-        self.filters.iter().any(|filter| !filter.value.is_empty())
+        Ok(Self { rows, narrowed, next, goes_on: !cursor.is_empty() })
     }
 }
 

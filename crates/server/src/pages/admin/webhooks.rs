@@ -229,7 +229,7 @@ pub(in super::super) async fn deliveries(
     let (here, asked) = (format!("/admin/webhooks/out/{id}"), query(asked));
     let path = format!("/webhook-endpoints/{id}/deliveries");
     let list = List::of(&visitor, (here, &path), OF_DELIVERIES, &asked).await?;
-    let rows = list.rows.iter().map(|one| delivery(one, &list.here)).collect();
+    let rows = list.rows.iter().map(|one| delivery(one, &list.narrowed.here)).collect();
     let done = done(asked.text("done"));
     let shell = visitor.titled("Deliveries");
     page(StatusCode::OK, &Deliveries { shell, tab: "out", done, id, list, rows })

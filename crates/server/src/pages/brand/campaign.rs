@@ -18,11 +18,13 @@ use sponsorhub_core::time::day_of;
 use super::super::page;
 use super::super::public::is_public;
 use super::super::rows::Asked;
+use super::super::sales::{Sum, Tally};
 use super::super::sankey::widths;
 use super::super::shell::Shell;
 use super::super::show::{self, Moment, Money};
 use super::super::visitor::Visitor;
 use super::Head;
+use super::burn::{Burn, HEIGHT, Known, WIDTH, burn};
 use crate::api::{Caller, Fault, Path, Query};
 use crate::problem::Problem;
 
@@ -77,6 +79,8 @@ struct Shown {
     guards: Vec<Guard>,
     parts: Vec<Part>,
     unmet: Option<Money>,
+    /// None before it was live.
+    burn: Option<Burn>,
     budget: Money,
     clicks: u64,
     orders: usize,
@@ -188,14 +192,39 @@ fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
 
 type Names = BTreeMap<EnrollmentId, String>;
 
+/// How the budget is used up.
+fn burn_of(state: &Campaign, tally: &Tally, sums: &Sums, now: i64) -> Option<Burn> {
+    let (launched_at, _) = state.gate().live.first()?;
+    let (launched_on, ended_at) = (day_of(*launched_at), state.ended_at());
+    // A clock that was set back is no reason for a day before the first.
+    let today = ended_at.map_or(now, |ended_at| ended_at.min(now));
+    let is_frozen = state.frozen() > 0;
+    let left = match (ended_at, is_frozen) {
+        (Some(_), _) => sums.free + sums.refunded,
+        (None, true) => sums.free,
+        // What stands above is more where a provider took less than was kept for its fee.
+        (None, false) => state.free(),
+    };
+    Some(burn(&Known {
+        state: state.state(),
+        launched_on,
+        today: day_of(today).max(launched_on),
+        ends_on: day_of(state.terms().ends_at),
+        has_ended: ended_at.is_some(),
+        is_frozen,
+        left,
+        spent: &tally.spent,
+        currency: state.terms().currency,
+    }))
+}
+
 fn creators(
     caller: &Caller,
     state: &Campaign,
-    names: &Names,
+    (names, orders): (&Names, &[Sum]),
 ) -> Result<(Vec<Creator>, u64, usize), Problem> {
     let (id, currency) = (state.id(), state.terms().currency);
     let today = day_of(caller.shared.clock.now());
-    let orders = caller.shared.sales.of(state);
     let mut reader = caller.shared.clicks.reader().map_err(Fault::from)?;
     let span = (0, i64::MAX);
     let mut all = Vec::new();
@@ -253,7 +282,9 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
     let now = visitor.caller.shared.clock.now();
     let currency = state.terms().currency;
     let sums = MoneyMap::of(state).sums();
-    let (creators, clicks, orders) = creators(&visitor.caller, state, names)?;
+    let tally = visitor.caller.shared.sales.of(state);
+    let of = (names, tally.orders.as_slice());
+    let (creators, clicks, orders) = creators(&visitor.caller, state, of)?;
     let head = Head::of(state, "overview");
     Ok(Shown {
         shell: visitor.titled(head.name.clone()),
@@ -263,6 +294,7 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
         guards: guards(state, now),
         parts: parts(&sums, currency),
         unmet: Some(state.unmet()).filter(|unmet| !unmet.is_zero()).map(|it| Money(it, currency)),
+        burn: burn_of(state, &tally, &sums, now),
         budget: Money(state.terms().budget, currency),
         clicks,
         orders,

@@ -6,20 +6,23 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
-use sponsorhub_core::ids::{CampaignId, EnrollmentId, Seq};
+use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::Kind;
 use sponsorhub_core::money::Minor;
 use sponsorhub_store::store::EntryRow;
 
+use super::super::filter::{Filter, Narrowed};
 use super::super::rows::{Asked, Rows, body, newest, note};
 use super::super::shell::Shell;
 use super::super::show::{self, Chip, Moment, Money, chip};
 use super::super::visitor::Visitor;
-use super::super::{csv, form, page};
+use super::super::{csv, page};
 use super::Head;
 use crate::api::{Fault, Path, Query};
 use crate::problem::Problem;
+
+type Names = BTreeMap<EnrollmentId, String>;
 
 /// A conversion or a reversal.
 struct Conversion {
@@ -60,15 +63,79 @@ impl Conversion {
 struct Conversions {
     shell: Shell,
     head: Head,
+    list: Table,
+    file: String,
     rows: Vec<Conversion>,
     older: Option<String>,
     is_first: bool,
 }
 
+/// Creators to choose from at most: a page has to stay small.
+const CREATORS_MAX: usize = 200;
+
+/// What narrows a table.
+struct Table {
+    narrowed: Narrowed,
+}
+
+/// The words of a filter of conversions, and the kinds of entries that they are.
+const RESULTS: [(&str, &str, Kind); 4] = [
+    ("accepted", "Accepted", Kind::ConversionAccepted),
+    ("held", "Held", Kind::ConversionHeld),
+    ("rejected", "Rejected", Kind::ConversionRejected),
+    ("reversed", "Reversal", Kind::ConversionReversed),
+];
+
+/// A filter by creator.
+fn by_creator(state: &Campaign, names: &Names, asked: &Asked) -> Filter {
+    let chosen = asked.enrollment.as_deref().unwrap_or_default();
+    let all = state.enrollments().iter().map(|one| (one.id.to_string(), show::name(names, one.id)));
+    let mut shown: Vec<_> = all.clone().take(CREATORS_MAX).collect();
+    if !shown.iter().any(|(id, _)| id == chosen) {
+        shown.extend(all.skip(CREATORS_MAX).find(|(id, _)| id == chosen));
+    }
+    shown.sort_by_key(|(_, name)| name.to_lowercase());
+    Filter::of("enrollment", "Creator", shown, chosen)
+}
+
+/// Which entries are asked for.
+struct Wanted {
+    /// None: of everybody, unless nobody was asked for.
+    creator: Option<EnrollmentNo>,
+    /// Whether somebody was asked for whom this campaign does not know.
+    is_nobody: bool,
+    result: Option<Kind>,
+    /// How the name of the kind begins.
+    kind: String,
+}
+
+impl Wanted {
+    fn of(state: &Campaign, asked: &Asked) -> Self {
+        let text = |asked: &Option<String>| asked.clone().filter(|text| !text.is_empty());
+        let asked_for = text(&asked.enrollment);
+        let creator = asked_for.as_ref().and_then(|id| state.enrollment_no(id.parse().ok()?));
+        let result = text(&asked.result);
+        let result = result.and_then(|word| RESULTS.iter().find(|(name, ..)| *name == word));
+        Self {
+            creator,
+            is_nobody: asked_for.is_some() && creator.is_none(),
+            result: result.map(|(.., kind)| *kind),
+            kind: text(&asked.kind).unwrap_or_default(),
+        }
+    }
+
+    fn has(&self, row: &EntryRow<'_>) -> bool {
+        !self.is_nobody
+            && self.creator.is_none_or(|no| row.enrollment.is_some_and(|(of, _)| of == no))
+            && self.result.is_none_or(|kind| row.kind == kind)
+            && row.kind.name().starts_with(&self.kind)
+    }
+}
+
 /// What is looked up for each row.
 struct Around<'a> {
     state: &'a Campaign,
-    names: &'a BTreeMap<EnrollmentId, String>,
+    names: &'a Names,
 }
 
 impl Around<'_> {
@@ -127,12 +194,23 @@ pub(in super::super) async fn conversions(
         let names = show::names(shared, campaign)?;
         let (around, head) =
             (Around { state: &state, names: &names }, Head::of(&state, "conversions"));
-        let Rows { rows, older } =
-            newest(shared, campaign, asked.before(&state), |row| around.conversion(row))?;
-        let older = older.map(|seq| head.path(&format!("/conversions?before={seq}")));
+        let words = RESULTS.map(|(word, text, _)| (word, text));
+        let result = asked.result.as_deref().unwrap_or_default();
+        let filters =
+            vec![Filter::of("result", "Result", words, result), by_creator(&state, &names, &asked)];
+        let narrowed = Narrowed { here: head.path("/conversions"), filters };
+        let wanted = Wanted::of(&state, &asked);
+        let read = newest(shared, campaign, asked.before(&state), |row| {
+            wanted.has(row).then(|| around.conversion(row)).flatten()
+        });
+        let Rows { rows, older } = read?;
+        let older =
+            older.map(|seq| head.path(&format!("/conversions?before={seq}{}", narrowed.query())));
+        let file = narrowed.at(&head.path("/conversions.csv"));
+        let list = Table { narrowed };
         let is_first = asked.before.is_none();
         let shell = visitor.titled("Conversions");
-        page(StatusCode::OK, &Conversions { shell, head, rows, older, is_first })
+        page(StatusCode::OK, &Conversions { shell, head, list, file, rows, older, is_first })
     })
 }
 
@@ -143,6 +221,7 @@ const PIECE: usize = 1_000;
 pub(in super::super) async fn file(
     visitor: Visitor,
     Path(campaign): Path<CampaignId>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     tokio::task::block_in_place(|| visitor.caller.sees(campaign))?;
     let mut from: Seq = 1;
@@ -151,10 +230,12 @@ pub(in super::super) async fn file(
         let names = show::names(shared, campaign)?;
         visitor.caller.look_at(campaign, |state, _| {
             let around = Around { state, names: &names };
+            let wanted = Wanted::of(state, &asked);
             let mut rows = Vec::new();
             let scanned = shared.desk.read(|reader| {
                 reader.scan(campaign, from, PIECE, &mut |row| {
-                    rows.extend(around.conversion(&row).map(Conversion::cells));
+                    let row = wanted.has(&row).then(|| around.conversion(&row)).flatten();
+                    rows.extend(row.map(Conversion::cells));
                 })
             });
             let scanned = scanned.map_err(Fault::from)?;
@@ -181,8 +262,8 @@ struct Entry {
 struct Ledger {
     shell: Shell,
     head: Head,
+    list: Table,
     rows: Vec<Entry>,
-    only: Option<String>,
     older: Option<String>,
     is_first: bool,
 }
@@ -201,6 +282,21 @@ fn fields(body: &Value) -> Vec<(String, String)> {
     all.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?))).collect()
 }
 
+/// A filter by the first word of the kind, or by the kind that a link asks for.
+fn by_kind(asked: &Asked) -> Filter {
+    let chosen = asked.kind.as_deref().unwrap_or_default();
+    let mut words: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let whole = words.iter().copied().find(|name| *name == chosen);
+    for word in &mut words {
+        *word = word.split('.').next().unwrap_or(word);
+    }
+    words.extend(whole);
+    words.sort_unstable();
+    words.dedup();
+    let words = words.into_iter().map(|word| (word, word.replace('_', " ")));
+    Filter::of("kind", "Kind", words, chosen)
+}
+
 /// `GET …/ledger`, of one creator or of some kinds where that is asked.
 pub(in super::super) async fn ledger(
     visitor: Visitor,
@@ -211,17 +307,13 @@ pub(in super::super) async fn ledger(
     tokio::task::block_in_place(|| {
         let state = visitor.campaign(campaign)?;
         let names = show::names(shared, campaign)?;
-        let wanted = asked.enrollment.as_deref().and_then(|id| id.parse::<EnrollmentId>().ok());
         let (around, head) = (Around { state: &state, names: &names }, Head::of(&state, "ledger"));
-        let no = wanted.map(|id| state.enrollment_no(id));
+        let wanted = Wanted::of(&state, &Asked { result: None, ..asked.clone() });
         let read = newest(shared, campaign, asked.before(&state), |row| {
-            let kind = row.kind.name();
-            let is_of = no.is_none_or(|no| row.enrollment.map(|(of, _)| of) == no);
-            let is_kind = asked.kind.as_deref().is_none_or(|start| kind.starts_with(start));
-            (is_of && is_kind).then(|| Entry {
+            wanted.has(row).then(|| Entry {
                 seq: row.seq,
                 at: Moment(row.at),
-                kind,
+                kind: row.kind.name(),
                 creator: around.name(row),
                 fields: fields(&body(row.bytes)),
             })
@@ -231,19 +323,11 @@ pub(in super::super) async fn ledger(
         for (_, text) in said.filter(|(name, _)| name == "reason" || name == "reference") {
             *text = note(shared, campaign, text)?;
         }
-        let mut query = String::new();
-        for (name, value) in [("enrollment", &asked.enrollment), ("kind", &asked.kind)] {
-            if let Some(value) = value {
-                query = format!("{query}&{name}={}", form::quoted(value));
-            }
-        }
+        let filters = vec![by_kind(&asked), by_creator(&state, &names, &asked)];
+        let list = Table { narrowed: Narrowed { here: head.path("/ledger"), filters } };
+        let query = list.narrowed.query();
         let older = older.map(|seq| head.path(&format!("/ledger?before={seq}{query}")));
-        let only = match (wanted, &asked.kind) {
-            (Some(id), _) => Some(format!("entries about {}", show::name(&names, id))),
-            (None, Some(kind)) => Some(format!("entries of the kind {kind}")),
-            (None, None) => None,
-        };
         let (shell, is_first) = (visitor.titled("Ledger"), asked.before.is_none());
-        page(StatusCode::OK, &Ledger { shell, head, rows, only, older, is_first })
+        page(StatusCode::OK, &Ledger { shell, head, list, rows, older, is_first })
     })
 }

@@ -1,7 +1,9 @@
 //! The brand's pages: its campaigns, their money, and what may be done with them.
 
+mod burn;
 pub(super) mod campaign;
 pub(super) mod entries;
+pub(super) mod holds;
 pub(super) mod list;
 pub(super) mod money;
 pub(super) mod new;

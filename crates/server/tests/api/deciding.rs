@@ -1,0 +1,191 @@
+//! Whose word counts: an organisation is one brand, two operators are two people who still are operators, and
+//! what an operator decided nobody below undoes.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sponsorhub_sandbox::Options;
+
+use crate::clerk::{me, member, tell, token};
+use crate::world::{ADMIN, BRAND, OTHER_ADMIN, World, code, text};
+
+/// Asks with a token, under a key.
+async fn ask(
+    world: &World,
+    token: &str,
+    (method, path): (Method, &str),
+    (body, key): (&Value, &str),
+) -> (u16, Value) {
+    let request = world.client.request(method, format!("{}/api/v1{path}", world.address));
+    let request = request.bearer_auth(token).header("idempotency-key", key).json(body);
+    let response = request.send().await.expect("answers");
+    (response.status().as_u16(), response.json().await.expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_organisation_whose_owners_join_at_the_same_moment_is_one_brand() {
+    let world = World::start().await;
+    for round in 0..5 {
+        let organisation = format!("org_{round}");
+        let tokens = (0..4).map(|one| {
+            let user = format!("user_{round}x{one}");
+            crate::clerk::token_in(&world, (&user, "brand"), Some((&organisation, "admin")))
+        });
+        let tokens: Vec<_> = tokens.collect();
+        let joins = join_all(tokens.iter().map(|token| me(&world, token, Some("Acme")))).await;
+        let ids: BTreeSet<_> = joins.iter().map(|(_, told)| told["id"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "{joins:?}");
+        assert!(joins.iter().all(|(status, _)| *status == 200), "{joins:?}");
+    }
+    // Nobody else's brand was made on the way.
+    let (_, brands) = world.get(ADMIN, "/brands").await;
+    assert_eq!(brands["data"].as_array().map(Vec::len), Some(5), "{brands}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_refused_for_leaving_joins_under_the_same_key_as_if_it_were_the_first_time() {
+    let world = World::start().await;
+    let join = async |token: &str, name: &str| {
+        ask(&world, token, (Method::PUT, "/me"), (&json!({ "name": name }), "k")).await
+    };
+    for (user, role, place, name) in
+        [("user_zoe", "creator", None, "Zoe"), ("user_ann", "brand", Some("admin"), "Acme")]
+    {
+        let old = token(&world, user, role, place);
+        let now = world.sandbox.sandbox.now_ms();
+        let gone = json!({
+            "object": "event", "type": "user.updated", "timestamp": now,
+            "data": { "id": user, "banned": true, "updated_at": now },
+        });
+        assert!(tell(&world, &gone).await.is_success());
+        let (status, problem) = join(&old, name).await;
+        assert_eq!((status, code(&problem)), (403, "user_departed"), "{problem}");
+        world.pass(60_000).await;
+        let (status, told) = join(&token(&world, user, role, place), name).await;
+        assert_eq!((status, &told["name"]), (200, &json!(name)), "{told}");
+    }
+    // Of what was refused nothing is left, and who came back can earn.
+    let (_, creators) = world.get(ADMIN, "/creators").await;
+    assert_eq!(creators["data"].as_array().map(Vec::len), Some(1), "{creators}");
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let zoe = token(&world, "user_zoe", "creator", None);
+    let path = format!("/campaigns/{campaign}/enrollments");
+    let (status, part) = ask(&world, &zoe, (Method::POST, &path), (&json!({}), "e")).await;
+    assert_eq!(status, 201, "{part}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_operators_are_two_people_who_both_still_are() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let path = format!("/campaigns/{campaign}/advances");
+    let say = async |who: (&str, &str), amount: i64, key: &str| {
+        let body = json!({ "amount": { "amount": amount, "currency": "USD" } });
+        let (status, told, _) = world.ask(who, (Method::POST, &path), Some(&body), Some(key)).await;
+        assert_eq!(status, 200, "{told}");
+        text(&told["approval"])
+    };
+    assert_eq!(say(ADMIN, 5_000, "1").await, "waits");
+    // Another master signs, and the ledger calls everybody otherwise from now on.
+    let (is_done, told) = world.keys(&["rotate"]);
+    assert!(is_done, "{told}");
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(say(ADMIN, 5_000, "2").await, "waits", "nobody agrees with themself");
+    assert_eq!(say(OTHER_ADMIN, 5_000, "3").await, "agreed");
+    assert_eq!(say(ADMIN, 6_000, "4").await, "waits");
+    let (is_done, told) = world.keys(&["remove-admin", ADMIN.0]);
+    assert!(is_done, "{told}");
+    assert_eq!(say(OTHER_ADMIN, 6_000, "5").await, "waits", "who is gone has no word");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_decided_no_owner_undoes_and_what_the_machine_decided_no_operator() {
+    let world = World::start().await;
+    let [ann, mia] =
+        ["user_ann", "user_mia"].map(|user| token(&world, user, "brand", Some("admin")));
+    for token in [&ann, &mia] {
+        assert!(me(&world, token, Some("Acme")).await.0.is_success());
+    }
+    let suspend = async |who: (&str, &str), user: &str, is_suspended: bool, key: &str| {
+        let body = json!({ "is_suspended": is_suspended });
+        let path = format!("/users/{user}");
+        let (status, told, _) = world.ask(who, (Method::PUT, &path), Some(&body), Some(key)).await;
+        (status.as_u16(), told)
+    };
+    let team = async |is_suspended: bool, key: &str| {
+        let body = json!({ "is_suspended": is_suspended });
+        ask(&world, &ann, (Method::PUT, "/team/user_mia"), (&body, key)).await
+    };
+    assert_eq!(suspend(ADMIN, "user_mia", true, "1").await.0, 200);
+    let (status, problem) = team(false, "2").await;
+    assert_eq!((status, code(&problem)), (409, "operator_suspended"), "{problem}");
+    assert_eq!(me(&world, &mia, None).await.0, 403);
+    // The owner may suspend her as well, and that changes nothing about who decided.
+    assert_eq!(team(true, "3").await.0, 200);
+    assert_eq!(team(false, "4").await.0, 409);
+    assert_eq!(suspend(ADMIN, "user_mia", false, "5").await.0, 200);
+    assert_eq!(me(&world, &mia, None).await.0, 200);
+    // What an owner decided, an owner undoes.
+    assert_eq!((team(true, "6").await.0, team(false, "7").await.0), (200, 200));
+    // A clock of the identity provider's that was ahead keeps nobody in.
+    let ahead = world.sandbox.sandbox.now_ms() + 3_600_000;
+    assert!(tell(&world, &member("updated", "user_mia", "member", ahead)).await.is_success());
+    let (status, told) = suspend(ADMIN, "user_mia", true, "8").await;
+    assert_eq!((status, &told["is_suspended"]), (200, &json!(true)), "{told}");
+    assert_eq!(me(&world, &mia, None).await.0, 403);
+    // Operators are named at the machine.
+    assert!(world.keys(&["remove-admin", OTHER_ADMIN.0]).0);
+    let (status, problem) = suspend(ADMIN, OTHER_ADMIN.0, false, "9").await;
+    assert_eq!((status, code(&problem)), (409, "named_at_the_machine"), "{problem}");
+    assert_eq!(world.get(OTHER_ADMIN, "/users").await.0, 403);
+    assert!(world.keys(&["add-admin", OTHER_ADMIN.0]).0);
+    assert_eq!(world.get(OTHER_ADMIN, "/users").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_being_too_much_stands_in_the_access_log() {
+    let world = World::start_at_rate(Options::default(), 20).await;
+    world.join(BRAND).await;
+    let mut refused = 0;
+    for _ in 0..30 {
+        let (status, _, _) = world.post(BRAND, "/campaigns", &json!({ "x": 1 })).await;
+        refused += usize::from(status == 429);
+    }
+    assert!(refused > 0);
+    let (_, log) = world.get(ADMIN, "/access-log?limit=100").await;
+    let rows = log["data"].as_array().expect("a list").iter();
+    assert_eq!(rows.filter(|row| row["status"] == 429).count(), refused, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_a_brand_had_is_in_no_answer_any_more() {
+    let world = World::start().await;
+    let name = json!({ "name": "Marisol Before" });
+    let joined = async || world.ask(BRAND, (Method::PUT, "/me"), Some(&name), Some("join")).await;
+    let (_, told, _) = joined().await;
+    let path = format!("/brands/{}", text(&told["id"]));
+    for (name, key) in [("Marisol Between", "1"), ("Fjord", "2")] {
+        let body = json!({ "name": name });
+        let (status, told, _) =
+            world.ask(ADMIN, (Method::PUT, &path), Some(&body), Some(key)).await;
+        assert_eq!((status.as_u16(), &told["name"]), (200, &json!(name)), "{told}");
+    }
+    let (status, told, _) = joined().await;
+    assert_eq!((status.as_u16(), code(&told)), (409, "answer_forgotten"), "{told}");
+    let between = json!({ "name": "Marisol Between" });
+    let (_, told, _) = world.ask(ADMIN, (Method::PUT, &path), Some(&between), Some("1")).await;
+    assert!(!told.to_string().contains("Marisol"), "{told}");
+    // A name is given to the brand that was seen.
+    let (_, brands) = world.get(ADMIN, "/brands").await;
+    let seen = format!("\"{}\"", text(&brands["data"][0]["version"]));
+    for (version, status) in [("\"nonsense\"", 412), (seen.as_str(), 200)] {
+        let request = world.client.put(format!("{}/api/v1{path}", world.address));
+        let request = request.bearer_auth(world.token(ADMIN.0, ADMIN.1));
+        let request = request.header("if-match", version).json(&json!({ "name": "Fjord" }));
+        assert_eq!(request.send().await.expect("answers").status().as_u16(), status, "{version}");
+    }
+}

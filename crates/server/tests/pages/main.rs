@@ -16,3 +16,4 @@ mod reader;
 mod sessions;
 mod story;
 mod texts;
+mod what_if;

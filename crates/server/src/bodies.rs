@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Bytes, HttpBody};
 use axum::http::StatusCode;
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,6 +20,11 @@ const KNOWN_BYTES_MAX: usize = 160 << 20;
 /// Memory of bodies of anybody, bytes. They have their own, so that strangers who send slowly take
 /// nothing from others.
 const ANYBODY_BYTES_MAX: usize = 16 << 20;
+
+/// A body that can be read, or a part of one.
+pub(crate) trait Readable: HttpBody<Data = Bytes> + Unpin {}
+
+impl<T: HttpBody<Data = Bytes> + Unpin> Readable for T {}
 
 /// The memory that bodies share.
 #[derive(Debug)]
@@ -61,17 +66,25 @@ impl Deref for Held {
 
 impl Bodies {
     /// Reads a body of somebody who has shown who it is.
-    pub(crate) async fn of_known(&self, body: Body, limit: Limit) -> Result<Held, Problem> {
+    pub(crate) async fn of_known(
+        &self,
+        body: impl Readable,
+        limit: Limit,
+    ) -> Result<Held, Problem> {
         read(&self.known, body, limit).await
     }
 
     /// Reads a body of anybody.
-    pub(crate) async fn of_anybody(&self, body: Body, limit: Limit) -> Result<Held, Problem> {
+    pub(crate) async fn of_anybody(
+        &self,
+        body: impl Readable,
+        limit: Limit,
+    ) -> Result<Held, Problem> {
         read(&self.anybody, body, limit).await
     }
 }
 
-async fn read(memory: &Arc<Semaphore>, body: Body, limit: Limit) -> Result<Held, Problem> {
+async fn read(memory: &Arc<Semaphore>, body: impl Readable, limit: Limit) -> Result<Held, Problem> {
     let reading = collect(memory, body, limit.bytes);
     let read = tokio::time::timeout(Duration::from_secs(limit.seconds), reading).await;
     read.unwrap_or_else(|_| {
@@ -80,7 +93,11 @@ async fn read(memory: &Arc<Semaphore>, body: Body, limit: Limit) -> Result<Held,
     })
 }
 
-async fn collect(memory: &Arc<Semaphore>, mut body: Body, most: usize) -> Result<Held, Problem> {
+async fn collect(
+    memory: &Arc<Semaphore>,
+    mut body: impl Readable,
+    most: usize,
+) -> Result<Held, Problem> {
     let mut held = Held { bytes: Vec::new(), memory: None };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
@@ -116,6 +133,8 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     const LIMIT: Limit = Limit { bytes: 9 << 20, seconds: 1 };

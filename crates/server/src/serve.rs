@@ -230,6 +230,7 @@ fn share(
         heard,
         public_url: outer.public_url,
         sales: Sales::default(),
+        what_if: Arc::new(tokio::sync::Semaphore::new(1)),
         front: Front::new(&config.outside, keyring.mode() == Mode::Sandbox)?,
         pay_hosts: config.outside.pay_hosts(),
     }))

@@ -14,6 +14,7 @@ use sponsorhub_app::ports::Clock;
 use sponsorhub_app::redirect::Redirects;
 use sponsorhub_app::workers::Workers;
 use sponsorhub_store::{ClickLog, Store};
+use tokio::sync::Semaphore;
 
 use crate::api::UnderWay;
 use crate::background::Noted;
@@ -45,7 +46,7 @@ pub(crate) struct Parts {
     pub(crate) fees: Fees,
     /// Memory for bodies.
     pub(crate) bodies: Bodies,
-    /// For batches.
+    /// For batches, and files of past orders.
     pub(crate) places: Places,
     pub(crate) desk: Arc<Desk>,
     pub(crate) workers: Arc<Workers>,
@@ -66,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) public_url: String,
     /// What was counted for the pages of campaigns.
     pub(crate) sales: Sales,
+    /// For the one estimate over past orders that is computed at a time.
+    pub(crate) what_if: Arc<Semaphore>,
     /// Where people sign in.
     pub(crate) front: Front,
     /// The sites on which people pay.

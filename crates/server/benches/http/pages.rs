@@ -68,6 +68,8 @@ fn pages(made: &Fixture) -> Vec<(&'static str, String)> {
         format!("{here}/ledger?kind=deposit"),
         format!("{here}/fund"),
         format!("/c/{}", made.campaign),
+        "/brand/what-if".to_owned(),
+        "/brand/what-if?sample=1".to_owned(),
     ];
     let creator = [
         "/creator".to_owned(),

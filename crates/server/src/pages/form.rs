@@ -26,6 +26,11 @@ impl Form {
         Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
+    /// Adds a field that came in another way.
+    pub(super) fn add(&mut self, name: String, value: String) {
+        self.0.insert(name, value);
+    }
+
     /// Whether it has a field, empty or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

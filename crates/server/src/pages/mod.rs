@@ -12,6 +12,7 @@ mod act;
 mod admin;
 mod assets;
 mod brand;
+mod columns;
 mod creator;
 mod csv;
 mod dress;

@@ -44,7 +44,8 @@ impl HtmlSafe for Money {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) i64);
 
-const MONTHS: [&str; 12] =
+/// Names of the months.
+pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A UTC day since 1970, as in `5 Jan 2026`.

@@ -60,6 +60,8 @@ pages! {
     get "/brand", brand(Action::ReadCampaign), brand::list::show;
     get "/brand/new", brand(Action::CreateCampaign), brand::new::ask;
     post "/brand/new", brand(Action::CreateCampaign), brand::new::open;
+    get "/brand/what-if", brand(Action::CreateCampaign), brand::what_if::ask;
+    post "/brand/what-if", brand(Action::CreateCampaign), brand::what_if::compute;
     get "/brand/shop", brand(Action::ReadLedger), brand::shop::show;
     post "/brand/shop/keys", brand(Action::ManageKeys), brand::shop::issue;
     post "/brand/shop/keys/{key}/revoke", brand(Action::ManageKeys), brand::shop::revoke;

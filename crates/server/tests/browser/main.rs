@@ -157,6 +157,8 @@ fn a_browser_walks_every_page_and_has_nothing_to_complain_of() {
         "/admin/holds",
         "/sign-in",
         "/brand/new",
+        "/brand/what-if",
+        "/brand/what-if?sample=1",
         "/c/…",
         "/how-it-works",
     ] {

@@ -11,6 +11,7 @@ const people = [
   ["Fjord Coffee", {
     brand: "/brand",
     "new-campaign": "/brand/new?ends_on=2027-01-31&hosts=shop.example&rate=12.5&budget=5000&base=50",
+    "what-if": "/brand/what-if?sample=1&budget=3000&reverse_every=20",
     campaign: /^\/brand\/campaigns\/[^/]+$/,
     "money-map": /^\/brand\/campaigns\/[^/]+\/money$/,
     "doubts-and-waits": /^\/brand\/campaigns\/[^/]+\/holds$/,

@@ -11,8 +11,12 @@ const axe = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta
 const complaints = [];
 const complain = (text) => complaints.push(text);
 
-// Addresses that differ only in what they are about are one page.
-const shape = (path) => path.replace(/[a-z]{3}_[0-9a-v]{26}/g, "…").replace(/\/\d+/g, "/…").replace(/\?.*/, "");
+// Addresses that differ only in what they are about are one page; one that shows an answer is another.
+const shape = (path) => path.replace(/[a-z]{3}_[0-9a-v]{26}/g, "…").replace(/\/\d+/g, "/…")
+  .replace(/\?(?!sample=).*/, "");
+
+// Answers that only a form leads to.
+const answers = { "/brand/what-if": "/brand/what-if?sample=1" };
 
 const sizes = { desk: [1280, 900], phone: [390, 844] };
 
@@ -73,6 +77,7 @@ async function walk(browser, who, from) {
       .filter((to) => to.origin === location.origin && !to.pathname.startsWith("/api/"))
       .map((to) => to.pathname + to.search));
     waiting.push(...links);
+    if (answers[path]) waiting.push(answers[path]);
   }
   if (who) {
     // The theme switch, and the way past the navigation, by keyboard.

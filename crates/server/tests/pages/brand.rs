@@ -83,11 +83,19 @@ async fn a_brand_sees_which_orders_wait_for_a_decision_and_which_for_funds() {
     assert!(page.contains(&all), "{all}: {page}");
     let overview = brand.get(&here).await.text;
     assert!(overview.contains("The budget is used up."), "{overview}");
-    // The brand doubts one, and lets it count after all.
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brand_doubts_an_order_lets_it_count_after_all_and_sees_what_was_given_back() {
+    let world = World::start().await;
+    let (campaign, code) = stage(&world).await;
+    let brand = Reader::of(&world, BRAND);
+    let here = format!("/brand/campaigns/{campaign}");
+    let first = order(&world, &code, 1).await.to_string();
+    world.pass(60_000).await;
     let action = format!("{here}/holds");
     let page = brand.get(&action).await;
     let key = page.key_of(&action);
-    let first = orders[0].to_string();
     let doubt =
         [("key", key.as_str()), ("conversion", &first), ("reason", "too good <to> be true")];
     let seen = brand.post(&action, &doubt).await;

@@ -181,6 +181,7 @@ async fn a_hundred_hostile_texts_in_every_field_of_every_form_are_refused_or_sho
         ("/join", "name"),
         ("/brand/new", "event"),
         ("/brand/new", "hosts"),
+        ("/brand/what-if", "reverse_every"),
         ("/brand/campaigns/…/fund", "amount"),
         ("/creator/campaigns/…/links", "destination"),
         ("/creator/campaigns/…/codes", "readable"),

@@ -17,3 +17,4 @@ mod reader;
 mod sessions;
 mod story;
 mod texts;
+mod what_if;

@@ -20,9 +20,10 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Whether a person writes into it.
+    /// Whether a person writes into it. What stands in files is tried elsewhere.
     pub(crate) fn is_written(&self) -> bool {
-        !matches!(self.kind.as_str(), "hidden" | "select" | "checkbox" | "radio" | "submit")
+        let others = ["hidden", "select", "checkbox", "radio", "submit", "file"];
+        !others.contains(&self.kind.as_str())
     }
 }
 

@@ -52,17 +52,7 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
                 UserChange { subject, role, suspended_at, at, keeps_an_owner, by_operator };
             Change::Api(ApiChange::ChangeUser(change))
         }
-        10 | 23 | 24 => {
-            let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
-            Change::Api(ApiChange::BeginRequest(ApiRequest {
-                subject: dice.word(),
-                key: dice.word(),
-                fingerprint: fingerprint.try_into().expect("32 bytes"),
-                seed: mixed("seed", dice.below(3)),
-                created_at: at,
-                answer: None,
-            }))
-        }
+        10 | 23 | 24 => request(dice, at),
         11 => access(dice, at),
         30 | 31 => {
             let organisation = Some(dice.word()).filter(|_| dice.below(2) == 0);
@@ -95,6 +85,18 @@ fn exchange(dice: &mut Dice, at: i64) -> Change {
     let (key, requests) = (dice.word(), dice.word());
     let exchange = Exchange { campaign, planned, key, at, outcome, requests };
     Change::Provider(ProviderChange::KeepExchange(exchange))
+}
+
+fn request(dice: &mut Dice, at: i64) -> Change {
+    let fingerprint = [mixed("asked", dice.below(3)); 2].concat();
+    Change::Api(ApiChange::BeginRequest(ApiRequest {
+        subject: dice.word(),
+        key: dice.word(),
+        fingerprint: fingerprint.try_into().expect("32 bytes"),
+        seed: mixed("seed", dice.below(3)),
+        created_at: at,
+        answer: None,
+    }))
 }
 
 fn access(dice: &mut Dice, at: i64) -> Change {

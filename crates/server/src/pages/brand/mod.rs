@@ -3,12 +3,14 @@
 mod burn;
 pub(super) mod campaign;
 pub(super) mod entries;
+mod field;
 pub(super) mod holds;
 pub(super) mod list;
 pub(super) mod money;
 pub(super) mod new;
 pub(super) mod shop;
 pub(super) mod steps;
+pub(super) mod what_if;
 
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::folded::Campaign;

@@ -8,63 +8,9 @@ use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::time::{DAY_MS, day_of};
 
 use super::super::super::form::Form;
+use super::super::field::{AMOUNT, EXHAUSTED, Field, Filled, Kind, Spec, spec};
 use super::meaning;
 use crate::problem::Problem;
-
-/// A field of the form.
-#[derive(Clone, Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) label: &'static str,
-    pub(super) hint: &'static str,
-    pub(super) kind: Kind,
-    pub(super) value: String,
-    pub(super) error: Option<String>,
-    /// What it means, as far as the form is filled in.
-    pub(super) meaning: Option<String>,
-}
-
-/// How a field is filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Number,
-    Date,
-    /// One of these: value and what it is called.
-    Choice(&'static [(&'static str, &'static str)]),
-}
-
-impl Kind {
-    pub(super) const fn choices(&self) -> &'static [(&'static str, &'static str)] {
-        if let Self::Choice(choices) = self { choices } else { &[] }
-    }
-
-    pub(super) const fn input(&self) -> &'static str {
-        if matches!(self, Self::Date) { "date" } else { "text" }
-    }
-
-    pub(super) const fn mode(&self) -> &'static str {
-        if matches!(self, Self::Number) { "decimal" } else { "text" }
-    }
-}
-
-/// What stands still of a field.
-struct Spec {
-    name: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    kind: Kind,
-    /// What it says before anybody wrote something.
-    usual: &'static str,
-}
-
-const fn spec(
-    (name, label): (&'static str, &'static str),
-    (kind, usual): (Kind, &'static str),
-    hint: &'static str,
-) -> Spec {
-    Spec { name, label, hint, kind, usual }
-}
 
 const CURRENCIES: Kind =
     Kind::Choice(&[("USD", "US dollar"), ("EUR", "Euro"), ("GBP", "Pound sterling")]);
@@ -72,11 +18,6 @@ const PAYS: Kind = Kind::Choice(&[
     ("share", "A share of the order, in per cent"),
     ("flat", "A fixed amount for each"),
 ]);
-const EXHAUSTED: Kind = Kind::Choice(&[
-    ("pause", "Pause the campaign"),
-    ("record", "Go on counting; creators wait for more funds"),
-]);
-
 const USUAL: &[Spec] = &[
     spec(
         ("event", "What you pay for"),
@@ -118,6 +59,11 @@ const MORE: &[Spec] = &[
         "Empty: no limit but the budget.",
     ),
     spec(
+        ("min_order", "Smallest order"),
+        (Kind::Number, ""),
+        "Smaller orders earn nothing. Empty: every order counts.",
+    ),
+    spec(
         ("base", "Fixed base for each creator"),
         (Kind::Number, ""),
         "Reserved when somebody joins, so that it is there when it is earned. Empty: none.",
@@ -152,8 +98,7 @@ const MORE: &[Spec] = &[
 /// The form, read.
 #[derive(Debug)]
 pub(super) struct Draft {
-    values: Vec<(&'static str, String)>,
-    errors: Vec<(&'static str, String)>,
+    filled: Filled,
     terms: Option<(Map<String, Value>, Terms)>,
     now: i64,
 }
@@ -161,14 +106,10 @@ pub(super) struct Draft {
 impl Draft {
     /// Reads a form at `now`, milliseconds. Fields that it does not have say what is usual.
     pub(super) fn read(form: &Form, fees: Fees, now: i64) -> Self {
-        let value = |spec: &Spec| {
-            let said = form.has(spec.name).then(|| form.text(spec.name).to_owned());
-            (spec.name, said.unwrap_or_else(|| spec.usual.to_owned()))
-        };
-        let values = USUAL.iter().chain(MORE).map(value).collect();
-        let mut draft = Self { values, errors: Vec::new(), terms: None, now };
+        let filled = Filled::read(form, USUAL.iter().chain(MORE));
+        let mut draft = Self { filled, terms: None, now };
         let said = draft.terms();
-        if draft.errors.is_empty() {
+        if draft.filled.is_fine() {
             match reading::terms(&said, fees) {
                 Ok(terms) => match terms.check() {
                     Ok(()) => draft.terms = Some((said, terms)),
@@ -182,9 +123,7 @@ impl Draft {
 
     /// Says nothing of fields that nobody has filled in yet.
     pub(super) fn patient(mut self) -> Self {
-        let empty: Vec<_> =
-            self.values.iter().filter(|(_, text)| text.is_empty()).map(|(name, _)| *name).collect();
-        self.errors.retain(|(name, _)| !empty.contains(name));
+        self.filled.be_patient();
         self
     }
 
@@ -196,7 +135,7 @@ impl Draft {
     /// Notes what the API said at the field that it is about; what is about none comes back.
     pub(super) fn blame(&mut self, problem: &Problem) -> Option<String> {
         let field = problem.field.as_deref().map(field_of);
-        match field.filter(|name| self.values.iter().any(|(known, _)| known == name)) {
+        match field.filter(|name| !name.is_empty()) {
             Some(name) => {
                 self.wrong(name, problem.detail.clone());
                 None
@@ -206,40 +145,18 @@ impl Draft {
     }
 
     fn wrong(&mut self, name: &'static str, fix: impl Into<String>) {
-        self.errors.push((name, fix.into()));
+        self.filled.wrong(name, fix);
     }
 
     fn text(&self, name: &str) -> &str {
-        self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
-    }
-
-    /// A number of minor units, or of hundredths of a per cent.
-    fn hundredths(&mut self, name: &'static str, like: &str) -> Option<i64> {
-        let read = Form::hundredths(self.text(name));
-        if read.is_none() {
-            self.wrong(name, like);
-        }
-        read
-    }
-
-    fn count(&mut self, name: &'static str) -> Option<u32> {
-        let read = self.text(name).parse().ok();
-        if read.is_none() {
-            self.wrong(name, "a whole number");
-        }
-        read
-    }
-
-    /// An amount that may be left out.
-    fn perhaps(&mut self, name: &'static str) -> Option<i64> {
-        if self.text(name).is_empty() { None } else { self.hundredths(name, AMOUNT) }
+        self.filled.text(name)
     }
 
     fn terms(&mut self) -> Map<String, Value> {
         let mut said = Map::new();
         let mut say = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
         say("currency", json!(self.text("currency")));
-        say("budget", json!(self.hundredths("budget", AMOUNT)));
+        say("budget", json!(self.filled.hundredths("budget", AMOUNT)));
         say("ends_at", json!(self.ends_at()));
         let hosts = self.text("hosts").split([',', ' ', ';']).filter(|host| !host.is_empty());
         let hosts: Vec<_> = hosts.map(str::to_lowercase).collect();
@@ -248,17 +165,19 @@ impl Draft {
         }
         say("destination_hosts", json!(hosts));
         say("rates", self.rates());
-        if let Some(cap) = self.perhaps("creator_cap") {
-            say("creator_cap", json!(cap));
+        for name in ["creator_cap", "min_order"] {
+            if let Some(amount) = self.filled.perhaps(name) {
+                say(name, json!(amount));
+            }
         }
-        if let Some(base) = self.perhaps("base").filter(|base| *base > 0) {
+        if let Some(base) = self.filled.perhaps("base").filter(|base| *base > 0) {
             say("base", json!(base));
-            say("base_unlock", json!({ "conversions": self.count("base_after") }));
+            say("base_unlock", json!({ "conversions": self.filled.count("base_after") }));
         }
         for name in ["attribution_window_days", "clearing_days"] {
-            say(name, json!(self.count(name)));
+            say(name, json!(self.filled.count(name)));
         }
-        say("payout_minimum", json!(self.hundredths("payout_minimum", AMOUNT)));
+        say("payout_minimum", json!(self.filled.hundredths("payout_minimum", AMOUNT)));
         say("on_exhausted", json!(self.text("on_exhausted")));
         said
     }
@@ -270,7 +189,7 @@ impl Draft {
         }
         let is_share = self.text("pays") == "share";
         let like = if is_share { "per cent, such as 10 or 12.5" } else { AMOUNT };
-        let value = self.hundredths("rate", like);
+        let value = self.filled.hundredths("rate", like);
         let how = if is_share { "bps" } else { "flat" };
         json!({ event: { how: [[0, value]] } })
     }
@@ -287,18 +206,9 @@ impl Draft {
 
     /// The fields that everybody fills in, and the others.
     pub(super) fn fields(&self) -> (Vec<Field>, Vec<Field>) {
-        let field = |spec: &Spec| Field {
-            name: spec.name,
-            label: spec.label,
-            hint: spec.hint,
-            kind: spec.kind,
-            value: self.text(spec.name).to_owned(),
-            error: self
-                .errors
-                .iter()
-                .find(|(name, _)| *name == spec.name)
-                .map(|(_, fix)| fix.clone()),
-            meaning: self.terms.as_ref().and_then(|(_, terms)| meaning::of(spec.name, terms)),
+        let terms = self.terms.as_ref().map(|(_, terms)| terms);
+        let field = |spec: &Spec| {
+            self.filled.field(spec, terms.and_then(|terms| meaning::of(spec.name, terms)))
         };
         (USUAL.iter().map(field).collect(), MORE.iter().map(field).collect())
     }
@@ -308,8 +218,6 @@ impl Draft {
         self.terms.as_ref().map_or_else(Vec::new, |(_, terms)| meaning::sums(terms))
     }
 }
-
-const AMOUNT: &str = "an amount like 1234 or 1234.50";
 
 /// The field of the form in which a field of the terms is filled in.
 fn field_of(field: &str) -> &'static str {
@@ -343,11 +251,13 @@ mod tests {
 
     #[test]
     fn a_form_says_the_terms_that_it_shows() {
-        let said = draft(&format!("{GOOD}&rate=12.5&budget=1,500&base=20&creator_cap=300")).said();
+        let said =
+            draft(&format!("{GOOD}&rate=12.5&budget=1,500&base=20&creator_cap=300&min_order=5"))
+                .said();
         let wanted = json!({
             "currency": "USD", "budget": 150_000, "ends_at": 20_058_i64 * DAY_MS,
             "destination_hosts": ["shop.example"], "rates": { "sale": { "bps": [[0, 1_250]] } },
-            "creator_cap": 30_000, "base": 2_000, "base_unlock": { "conversions": 1 },
+            "creator_cap": 30_000, "min_order": 500, "base": 2_000, "base_unlock": { "conversions": 1 },
             "attribution_window_days": 30, "clearing_days": 30, "payout_minimum": 1_000,
             "on_exhausted": "pause",
         });
@@ -367,6 +277,7 @@ mod tests {
             ("rate=101", "rate"),
             ("rate=-1", "rate"),
             ("event=", "event"),
+            ("min_order=few", "min_order"),
             ("clearing_days=367", "clearing_days"),
             ("clearing_days=a", "clearing_days"),
             ("currency=JPY", "currency"),
@@ -385,7 +296,7 @@ mod tests {
             assert_eq!(wrong, [field], "{query}");
         }
         // Before anybody wrote something nothing is wrong.
-        assert!(draft("").patient().errors.is_empty());
+        assert!(draft("").patient().filled.is_fine());
     }
 
     #[test]

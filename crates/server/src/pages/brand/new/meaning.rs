@@ -17,7 +17,7 @@ fn of_order(terms: &Terms) -> Option<(Minor, Minor)> {
 }
 
 /// What the field of that name means.
-pub(super) fn of(field: &str, terms: &Terms) -> Option<String> {
+pub(in super::super) fn of(field: &str, terms: &Terms) -> Option<String> {
     let money = |amount| words::money(amount, terms.currency);
     let (earned, fee) = of_order(terms)?;
     let each = earned + fee;
@@ -30,6 +30,9 @@ pub(super) fn of(field: &str, terms: &Terms) -> Option<String> {
         "creator_cap" if terms.creator_cap.is_some() && earned.is_positive() => {
             let orders = terms.creator_cap.unwrap_or_default().0 / earned.0;
             format!("One creator reaches it after about {orders} orders of {}.", money(ORDER))
+        }
+        "min_order" if terms.min_order.is_positive() => {
+            format!("An order of less than {} earns nothing.", money(terms.min_order))
         }
         "base" if terms.base.is_positive() => {
             let all = terms.base + terms.base.share(terms.platform_fee_bps);

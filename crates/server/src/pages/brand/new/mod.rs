@@ -1,7 +1,7 @@
 //! Opening a campaign: each term with what it means, shown on an example while it is filled in.
 
 mod draft;
-mod meaning;
+pub(super) mod meaning;
 
 use askama::Template;
 use axum::extract::RawQuery;
@@ -13,8 +13,9 @@ use super::super::form::Form;
 use super::super::shell::Shell;
 use super::super::visitor::Visitor;
 use super::super::{go, page};
+use super::field::Field;
 use crate::problem::Problem;
-use draft::{Draft, Field};
+use draft::Draft;
 
 #[derive(Template)]
 #[template(path = "brand/new.html")]

@@ -133,9 +133,10 @@ pub(super) fn draw(columns: &[Column], currency: Currency, across: Across) -> Pi
     for (place, column) in (0..).zip(columns) {
         let middle = left + room * (2 * place + 1) / (2 * count);
         bars.extend(stack(column, top, (middle - width / 2, width)));
-        if place % every == 0 {
-            // The first and the last stay within the picture.
-            let at = middle.min(across.width - LABEL / 2).max(LABEL / 2);
+        // The first and the last stay within the picture, unless they would touch another then.
+        let at = middle.min(across.width - LABEL / 2).max(LABEL / 2);
+        let is_clear = labels.last().is_none_or(|last: &Mark| at - last.at >= LABEL - 1);
+        if place % every == 0 && is_clear {
             labels.push(Mark { at, text: column.label.clone() });
         }
     }

@@ -116,7 +116,7 @@ fn is_same(page: &str, said: &Value) {
     let names = ["commission_minor", "fees_minor", "unmet_minor"];
     all.extend(names.map(|name| amount(&sum(months, name))));
     wanted.push(all);
-    assert_eq!(cells(page, "By month"), wanted);
+    assert_eq!(cells(page, "The months as a table"), wanted);
     let creator = |row: &Value| {
         let number = row["creator"].as_u64().expect("a number") + 1;
         vec![number.to_string(), row["orders"].to_string(), amount(&row["commission_minor"])]
@@ -126,14 +126,14 @@ fn is_same(page: &str, said: &Value) {
     let mut wanted: Vec<_> = rows.iter().map(creator).collect();
     let orders = sum(creators, "orders").to_string();
     wanted.push(vec![format!("All {}", rows.len()), orders, amount(&said["earned_minor"])]);
-    assert_eq!(cells(page, "By creator"), wanted);
+    assert_eq!(cells(page, "The creators as a table"), wanted);
     let answer = between(page, "id=\"answer\"", "</section>");
     for (name, field) in [
         ("Budget", "budget_minor"),
-        ("Creators would have got", "earned_minor"),
+        ("Creators get", "earned_minor"),
         ("Fees", "fees_minor"),
         ("Back to you", "left_minor"),
-        ("Demand beyond the budget", "unmet_minor"),
+        ("Beyond the budget", "unmet_minor"),
     ] {
         let shown = plain(between(answer, &format!("{name}</dt><dd>"), "</dd>"));
         assert_eq!(shown, amount(&said[field]), "{name}");

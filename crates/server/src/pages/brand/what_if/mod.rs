@@ -128,7 +128,7 @@ async fn answer(
             let opening = wish.opening(estimate.currency);
             show(visitor, &wish, StatusCode::OK, |page| {
                 page.fields = wish.fields(Some(&terms));
-                page.is_sent &= !is_sample;
+                page.is_sent = !is_sample;
                 page.shown = Some(Shown::new(estimate, is_sample, opening));
             })
         }
@@ -141,7 +141,7 @@ fn estimate(file: &[u8], plan: &Plan) -> Answer {
     let terms = plan.terms(&orders).map_err(|(field, fix)| format!("{field}: {fix}"))?;
     let estimate = what_if(&orders, &terms, plan.shape).map_err(|error| match error {
         WhatIfError::Refused(Refusal::Field { field: "terms.ends_at", .. }) => {
-            "a campaign lasts at most 24 months, and these orders more: leave out the older ones"
+            "a campaign lasts at most 24 months, and these orders span more: leave out the older ones"
                 .to_owned()
         }
         other => other.to_string(),

@@ -52,10 +52,10 @@ impl Shown {
         let sum = |name, tone, amount| Sum { name, tone, amount: money(amount) };
         let sums = vec![
             sum("Budget", "", estimate.budget),
-            sum("Creators would have got", "accrued", estimate.earned()),
+            sum("Creators get", "accrued", estimate.earned()),
             sum("Fees", "fees", estimate.fees),
             sum("Back to you", "free", estimate.left()),
-            sum("Demand beyond the budget", "unmet", estimate.unmet),
+            sum("Beyond the budget", "unmet", estimate.unmet),
         ];
         let row = |name: String, it: &Month| Row {
             name,

@@ -37,7 +37,11 @@ const FIELDS: &[Spec] = &[
         (Kind::Number, ""),
         "Smaller orders earn nothing. Empty: every order counts.",
     ),
-    spec(("on_exhausted", "When the budget is used up"), (EXHAUSTED, "record"), ""),
+    spec(
+        ("on_exhausted", "When the budget is used up"),
+        (EXHAUSTED, "record"),
+        "Either way nobody gets more than the budget.",
+    ),
     spec(
         ("creators", "Creators"),
         (Kind::Number, "12"),

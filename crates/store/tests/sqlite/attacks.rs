@@ -185,9 +185,9 @@ fn sendings_and_users_are_not_rewritten() {
     let rows =
         "INSERT INTO provider_exchanges VALUES (zeroblob(16), 1, 7, 'k', 1, 'done', 'req_1');
                 INSERT INTO access_log VALUES (1, 1, 'user_a', 'admin', NULL, 'POST', '/', 200, zeroblob(8), 1);
-                INSERT INTO users VALUES ('user_a', 'admin', NULL, NULL, 1, 1, NULL);
-                INSERT INTO users VALUES ('user_c', 'creator', zeroblob(16), NULL, 1, 1, NULL);
-                INSERT INTO users VALUES ('user_o', 'owner', randomblob(16), NULL, 1, 1, NULL);";
+                INSERT INTO users VALUES ('user_a', 'admin', NULL, NULL, 1, 1, NULL, 0);
+                INSERT INTO users VALUES ('user_c', 'creator', zeroblob(16), NULL, 1, 1, NULL, 0);
+                INSERT INTO users VALUES ('user_o', 'owner', randomblob(16), NULL, 1, 1, NULL, 0);";
     connection.execute_batch(rows).expect("as they are written");
     for attack in [
         "UPDATE provider_exchanges SET outcome = 'refused'",
@@ -206,9 +206,10 @@ fn sendings_and_users_are_not_rewritten() {
         "UPDATE users SET role = 'owner' WHERE subject = 'user_c'",
         "UPDATE users SET role = 'emperor' WHERE subject = 'user_o'",
         "UPDATE users SET changed_at_ms = 0 WHERE subject = 'user_o'",
-        "INSERT OR REPLACE INTO users VALUES ('user_o', 'viewer', zeroblob(16), NULL, 1, 1, NULL)",
-        "INSERT INTO users VALUES ('user_d', 'creator', zeroblob(16), NULL, 1, 1, NULL)",
-        "INSERT INTO users VALUES ('user_d', 'admin', zeroblob(16), NULL, 1, 1, NULL)",
+        "UPDATE users SET suspended_by_operator = 2 WHERE subject = 'user_o'",
+        "INSERT OR REPLACE INTO users VALUES ('user_o', 'viewer', zeroblob(16), NULL, 1, 1, NULL, 0)",
+        "INSERT INTO users VALUES ('user_d', 'creator', zeroblob(16), NULL, 1, 1, NULL, 0)",
+        "INSERT INTO users VALUES ('user_d', 'admin', zeroblob(16), NULL, 1, 1, NULL, 0)",
     ] {
         let refused = connection.execute_batch(attack);
         assert!(refused.is_err(), "{attack}");

@@ -211,7 +211,7 @@ mod tests {
         assert!(matches!(outlook(&newest), Outlook::Quiet(_)));
         // A picture of one day still has a width.
         let ends_today = Known { launched_on: 110, ends_on: 110, ..known(&spent, 1_000) };
-        assert_eq!(burn(&ends_today).line, "0,0");
+        assert_eq!(burn(&ends_today).line, "0,80");
     }
 
     #[test]

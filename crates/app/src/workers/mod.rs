@@ -145,13 +145,13 @@ impl Workers {
         self.follow_pauses()?;
         let mut done = 0;
         if self.runs(Job::Events) {
-            done += self.note("events", now, self.poll(now).await);
+            done += self.note(Job::Events.name(), now, self.poll(now).await);
         }
         if self.runs(Job::Inbox) {
             let is_hurried = self.with(|memory| std::mem::take(&mut memory.is_inbox_hurried));
             let due = if is_hurried { i64::MAX } else { now };
             let dealt = inbox::deal(&self.desk, &*self.provider, (now, due)).await;
-            done += self.note("inbox", now, dealt);
+            done += self.note(Job::Inbox.name(), now, dealt);
         }
         let mut after = 0;
         loop {
@@ -165,7 +165,7 @@ impl Workers {
             }
         }
         if self.runs(Job::Holdings) && self.is_weighing_due(now) {
-            self.note("holdings", now, self.holdings(now).await);
+            self.note(Job::Holdings.name(), now, self.holdings(now).await);
         }
         done += self.retain(now);
         if done == 0 {
@@ -179,20 +179,20 @@ impl Workers {
         match at_rest {
             Ok(true) => return 0,
             Ok(false) => {}
-            Err(error) => return self.note("rollup", now, Err(error.into())),
+            Err(error) => return self.note(Job::Rollup.name(), now, Err(error.into())),
         }
         let mut done = 0;
         if self.runs(Job::Deposits) {
-            done += self.note("deposits", now, self.deposits(id, now).await);
+            done += self.note(Job::Deposits.name(), now, self.deposits(id, now).await);
         }
         if self.runs(Job::Rollup) {
-            done += self.note("rollup", now, self.advance(id, now).await);
+            done += self.note(Job::Rollup.name(), now, self.advance(id, now).await);
         }
         if self.runs(Job::Disburse) {
-            done += self.note("disburse", now, self.disburse(id, now).await);
+            done += self.note(Job::Disburse.name(), now, self.disburse(id, now).await);
         }
         if self.runs(Job::Refund) {
-            done += self.note("refund", now, self.refund(id, now).await);
+            done += self.note(Job::Refund.name(), now, self.refund(id, now).await);
         }
         done
     }

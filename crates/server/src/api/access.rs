@@ -136,10 +136,15 @@ pub(super) async fn log(
     let unanswered = Unanswered { shared: shared.clone(), asked };
     let response = next.run(request).await;
     let Some(access) = unanswered.asked.take() else { return response };
+    written(&shared, access, response)
+}
+
+/// The answer, once it is written down; whoever cannot be written down is told so. Whatever was done is done,
+/// and whoever repeats it under its key is told so, too.
+fn written(shared: &Shared, access: Access, response: Response) -> Response {
     let note = note(access, response.status().as_u16());
     match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
         Ok(_) => response,
-        // Whatever was done is done, and whoever repeats it under its key is told so.
         Err(error) => {
             tracing::error!(%error, "a request could not be written down");
             Problem::busy().into_response()
@@ -161,14 +166,9 @@ pub(crate) async fn log_refused(
     let response = next.run(request).await;
     let is_refused =
         response.extensions().get::<Problem>().is_some_and(|problem| !problem.is_logged());
-    let Some(access) = asked.take().filter(|_| is_refused) else { return response };
-    let note = note(access, response.status().as_u16());
-    match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
-        Ok(_) => response,
-        Err(error) => {
-            tracing::error!(%error, "a form could not be written down");
-            Problem::busy().into_response()
-        }
+    match asked.take().filter(|_| is_refused) {
+        Some(access) => written(&shared, access, response),
+        None => response,
     }
 }
 

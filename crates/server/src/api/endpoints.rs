@@ -2,19 +2,17 @@
 //! not delivered.
 
 use axum::Json;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use serde_json::{Value, json};
-use sponsorhub_app::webhooks;
 use sponsorhub_core::actor::Action;
 use sponsorhub_core::ids::WebhookId;
 use sponsorhub_store::registry::{Party, Webhook};
 
 use super::caller::{Caller, not_found};
-use super::extract::{Content, Nothing, Path, body_of};
+use super::extract::{Content, Path};
 use super::lists::after_id;
-use super::once::Seed;
-use super::webhooks::{delivery_shown, fault, notice};
+use super::webhooks::{delivered, notice, send_again};
 use super::{Fault, Page};
 use crate::problem::Problem;
 
@@ -64,37 +62,16 @@ pub(super) async fn deliveries(
     page: Page,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Action::Operate)?;
-    tokio::task::block_in_place(|| {
-        let (id, desk) = (find(&caller, webhook)?.id, &caller.shared.desk);
-        let page = page.gather(page.after()?, |before, count| {
-            let before = Some(*before).filter(|before| *before > 0);
-            let found = desk.registry(|registry| registry.deliveries(id, before, count));
-            let found = found.map_err(Fault::from)?.into_iter();
-            Ok(found.map(|(no, one)| (no, Some(delivery_shown(no, &one)))).collect())
-        });
-        page.map(Json)
-    })
+    tokio::task::block_in_place(|| delivered(&caller, find(&caller, webhook)?.id, &page))
 }
 
 /// Sends a message again, as its owner may.
 pub(super) async fn replay(
     caller: Caller,
-    Path((webhook, delivery)): Path<(WebhookId, u64)>,
+    Path(place): Path<(WebhookId, u64)>,
     body: Content,
 ) -> Result<Response, Problem> {
     caller.may(Action::Operate)?;
-    let Nothing {} = body_of(&body)?;
-    let replay = async |_: Seed| {
-        let shared = &caller.shared;
-        let replayed = tokio::task::block_in_place(|| {
-            let owner = find(&caller, webhook)?.owner;
-            // No number is as large.
-            let no = delivery.min(1 << 40);
-            let now = shared.clock.now();
-            webhooks::replay(&shared.desk, (owner, webhook), no, now).map_err(fault)
-        });
-        replayed?;
-        Ok((StatusCode::OK, json!({ "id": webhook })))
-    };
-    caller.once(&body, |_| {}, replay).await
+    let whose = || find(&caller, place.0).map(|webhook| webhook.owner);
+    send_again(&caller, whose, place, &body).await
 }

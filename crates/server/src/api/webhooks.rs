@@ -43,7 +43,7 @@ struct Rotate {
     overlap_hours: Option<u32>,
 }
 
-pub(super) fn fault(error: WebhookError) -> Problem {
+fn fault(error: WebhookError) -> Problem {
     match error {
         WebhookError::Field { field, fix } => Fault::Field(field, fix).into(),
         WebhookError::Full => {
@@ -93,7 +93,7 @@ fn shown(webhook: &Webhook) -> Value {
     versioned(shown, &["url", "events", "enabled"])
 }
 
-pub(super) fn delivery_shown(no: u64, delivery: &Delivery) -> Value {
+fn delivery_shown(no: u64, delivery: &Delivery) -> Value {
     let due = if let DeliveryState::Waiting(due) = delivery.state { Some(due) } else { None };
     json!({
         "delivery": no,
@@ -289,17 +289,23 @@ pub(super) async fn deliveries(
     Path(webhook): Path<WebhookId>,
     page: Page,
 ) -> Result<Json<Value>, Problem> {
-    tokio::task::block_in_place(|| {
-        let id = caller.webhook(webhook)?.id;
-        let desk = &caller.shared.desk;
-        let page = page.gather(page.after()?, |before, count| {
-            let before = Some(*before).filter(|before| *before > 0);
-            let found = desk.registry(|registry| registry.deliveries(id, before, count));
-            let found = found.map_err(Fault::from)?.into_iter();
-            Ok(found.map(|(no, one)| (no, Some(delivery_shown(no, &one)))).collect())
-        });
-        page.map(Json)
-    })
+    tokio::task::block_in_place(|| delivered(&caller, caller.webhook(webhook)?.id, &page))
+}
+
+/// The deliveries to an endpoint that the caller may see.
+pub(super) fn delivered(
+    caller: &Caller,
+    id: WebhookId,
+    page: &Page,
+) -> Result<Json<Value>, Problem> {
+    let desk = &caller.shared.desk;
+    let page = page.gather(page.after()?, |before, count| {
+        let before = Some(*before).filter(|before| *before > 0);
+        let found = desk.registry(|registry| registry.deliveries(id, before, count));
+        let found = found.map_err(Fault::from)?.into_iter();
+        Ok(found.map(|(no, one)| (no, Some(delivery_shown(no, &one)))).collect())
+    });
+    page.map(Json)
 }
 
 pub(super) async fn replay(
@@ -308,21 +314,27 @@ pub(super) async fn replay(
     body: Content,
 ) -> Result<Response, Problem> {
     let owner = caller.party_of_webhooks()?;
-    let Nothing {} = body_of(&body)?;
-    caller
-        .once(
-            &body,
-            |_| {},
-            async |_: Seed| {
-                let shared = &caller.shared;
-                let replayed = tokio::task::block_in_place(|| {
-                    // No number is as large.
-                    let no = delivery.min(1 << 40);
-                    webhooks::replay(&shared.desk, (owner, webhook), no, shared.clock.now())
-                });
-                replayed.map_err(fault)?;
-                Ok((StatusCode::OK, json!({ "id": webhook })))
-            },
-        )
-        .await
+    send_again(&caller, || Ok(owner), (webhook, delivery), &body).await
+}
+
+/// Sends a message of an endpoint again, once, whose owner `whose` finds.
+pub(super) async fn send_again(
+    caller: &Caller,
+    whose: impl Fn() -> Result<Party, Problem>,
+    (webhook, delivery): (WebhookId, u64),
+    body: &Content,
+) -> Result<Response, Problem> {
+    let Nothing {} = body_of(body)?;
+    let send = async |_: Seed| {
+        let shared = &caller.shared;
+        let replayed = tokio::task::block_in_place(|| {
+            // No number is as large.
+            let no = delivery.min(1 << 40);
+            let (owner, now) = (whose()?, shared.clock.now());
+            webhooks::replay(&shared.desk, (owner, webhook), no, now).map_err(fault)
+        });
+        replayed?;
+        Ok((StatusCode::OK, json!({ "id": webhook })))
+    };
+    caller.once(body, |_| {}, send).await
 }

@@ -31,6 +31,11 @@ impl Form {
         self.0.insert(name, value);
     }
 
+    /// The fields of the query of an address, if it has one.
+    pub(super) fn of_query(query: Option<String>) -> Self {
+        Self::read(query.unwrap_or_default().as_bytes())
+    }
+
     /// Whether it has a field, empty or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -62,7 +62,7 @@ pub(in super::super) async fn accesses(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = Form::read(query.unwrap_or_default().as_bytes());
+    let asked = Form::of_query(query);
     let places = ("/admin/access-log".to_owned(), "/access-log");
     let list = List::of(&visitor, places, OF_ACCESSES, &asked).await?;
     let rows = list.rows.iter().map(access).collect();

@@ -78,16 +78,12 @@ struct Users {
     rows: Vec<User>,
 }
 
-fn query(query: Option<String>) -> Form {
-    Form::read(query.unwrap_or_default().as_bytes())
-}
-
 /// `GET /admin/people`.
 pub(in super::super) async fn users(
     visitor: Visitor,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = query(asked);
+    let asked = Form::of_query(asked);
     let places = ("/admin/people".to_owned(), "/users");
     let list = List::of(&visitor, places, OF_USERS, &asked).await?;
     let rows = list.rows.iter().map(|one| user(one, &visitor.caller.subject)).collect();
@@ -141,7 +137,7 @@ pub(in super::super) async fn brands(
     visitor: Visitor,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = query(asked);
+    let asked = Form::of_query(asked);
     let places = ("/admin/people/brands".to_owned(), "/brands");
     let list = List::of(&visitor, places, &[], &asked).await?;
     let brand = |brand: &Value| Brand {
@@ -192,7 +188,7 @@ pub(in super::super) async fn creators(
     visitor: Visitor,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = query(asked);
+    let asked = Form::of_query(asked);
     let places = ("/admin/people/creators".to_owned(), "/creators");
     let list = List::of(&visitor, places, OF_CREATORS, &asked).await?;
     let creator = |creator: &Value| Creator {

@@ -93,16 +93,12 @@ async fn events(
     page(StatusCode::OK, &Events { shell, tab: "in", done, list, rows })
 }
 
-fn query(query: Option<String>) -> Form {
-    Form::read(query.unwrap_or_default().as_bytes())
-}
-
 /// `GET /admin/webhooks`.
 pub(in super::super) async fn show(
     visitor: Visitor,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, Problem> {
-    events(&visitor, &query(asked), None).await
+    events(&visitor, &Form::of_query(asked), None).await
 }
 
 /// `POST /admin/webhooks/events/{event}/replay`: its answer says what came of it.
@@ -168,7 +164,7 @@ pub(in super::super) async fn out(
 ) -> Result<Response, Problem> {
     let here = "/admin/webhooks/out".to_owned();
     let places = (here, "/webhook-endpoints");
-    let list = List::of(&visitor, places, OF_ENDPOINTS, &query(asked)).await?;
+    let list = List::of(&visitor, places, OF_ENDPOINTS, &Form::of_query(asked)).await?;
     let rows = list.rows.iter().map(endpoint).collect();
     let shell = visitor.titled("Webhooks out");
     page(StatusCode::OK, &Endpoints { shell, tab: "out", list, rows })
@@ -226,7 +222,7 @@ pub(in super::super) async fn deliveries(
     Path(id): Path<WebhookId>,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, Problem> {
-    let (here, asked) = (format!("/admin/webhooks/out/{id}"), query(asked));
+    let (here, asked) = (format!("/admin/webhooks/out/{id}"), Form::of_query(asked));
     let path = format!("/webhook-endpoints/{id}/deliveries");
     let list = List::of(&visitor, (here, &path), OF_DELIVERIES, &asked).await?;
     let rows = list.rows.iter().map(|one| delivery(one, &list.narrowed.here)).collect();

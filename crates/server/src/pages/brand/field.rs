@@ -66,6 +66,18 @@ pub(super) const fn spec(
     Spec { name, label, hint, kind, usual }
 }
 
+/// Fields of every form about terms.
+pub(super) const CREATOR_CAP: Spec = spec(
+    ("creator_cap", "Most for one creator"),
+    (Kind::Number, ""),
+    "Empty: no limit but the budget.",
+);
+pub(super) const MIN_ORDER: Spec = spec(
+    ("min_order", "Smallest order"),
+    (Kind::Number, ""),
+    "Smaller orders earn nothing. Empty: every order counts.",
+);
+
 /// What people wrote into a form, and what is wrong with it.
 #[derive(Debug)]
 pub(super) struct Filled {

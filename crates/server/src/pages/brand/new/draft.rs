@@ -8,7 +8,9 @@ use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::time::{DAY_MS, day_of};
 
 use super::super::super::form::Form;
-use super::super::field::{AMOUNT, EXHAUSTED, Field, Filled, Kind, Spec, spec};
+use super::super::field::{
+    AMOUNT, CREATOR_CAP, EXHAUSTED, Field, Filled, Kind, MIN_ORDER, Spec, spec,
+};
 use super::meaning;
 use crate::problem::Problem;
 
@@ -53,16 +55,8 @@ const USUAL: &[Spec] = &[
 ];
 
 const MORE: &[Spec] = &[
-    spec(
-        ("creator_cap", "Most for one creator"),
-        (Kind::Number, ""),
-        "Empty: no limit but the budget.",
-    ),
-    spec(
-        ("min_order", "Smallest order"),
-        (Kind::Number, ""),
-        "Smaller orders earn nothing. Empty: every order counts.",
-    ),
+    CREATOR_CAP,
+    MIN_ORDER,
     spec(
         ("base", "Fixed base for each creator"),
         (Kind::Number, ""),

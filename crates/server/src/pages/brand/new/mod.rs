@@ -49,7 +49,7 @@ pub(in super::super) async fn ask(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let form = Form::of_query(query);
     let shared = &visitor.caller.shared;
     let draft = Draft::read(&form, shared.fees, shared.clock.now()).patient();
     page(StatusCode::OK, &new(&visitor, &draft, None, key()))

@@ -64,7 +64,7 @@ pub(in super::super) async fn ask(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let form = Form::of_query(query);
     if form.has("sample") {
         return answer(&visitor, &form, Ok(Some(Source::Sample))).await;
     }

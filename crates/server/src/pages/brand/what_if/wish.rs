@@ -10,7 +10,9 @@ use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::money::Currency;
 
 use super::super::super::form::{Form, quoted};
-use super::super::field::{AMOUNT, EXHAUSTED, Field, Filled, Kind, Spec, spec};
+use super::super::field::{
+    AMOUNT, CREATOR_CAP, EXHAUSTED, Field, Filled, Kind, MIN_ORDER, Spec, spec,
+};
 use super::super::new::meaning;
 
 /// The most creators, so that their table stays a page.
@@ -27,16 +29,8 @@ const FIELDS: &[Spec] = &[
         (Kind::Number, "10"),
         "Per cent, for the creator; the platform's fee comes on top of it.",
     ),
-    spec(
-        ("creator_cap", "Most for one creator"),
-        (Kind::Number, ""),
-        "Empty: no limit but the budget.",
-    ),
-    spec(
-        ("min_order", "Smallest order"),
-        (Kind::Number, ""),
-        "Smaller orders earn nothing. Empty: every order counts.",
-    ),
+    CREATOR_CAP,
+    MIN_ORDER,
     spec(
         ("on_exhausted", "When the budget is used up"),
         (EXHAUSTED, "record"),

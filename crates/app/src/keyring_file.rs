@@ -116,6 +116,8 @@ pub fn change<T, E: From<KeyringFileError>>(
     directory: &Path,
     change: impl FnOnce(&mut Keyring) -> Result<T, E>,
 ) -> Result<T, E> {
+    // Where there is none, that is what to say, and no lock is left behind.
+    read(directory)?;
     let path = directory.join(LOCK);
     let lock = || {
         let file = private(&path)?;

@@ -16,7 +16,8 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, String> {
 /// One test installs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Installs by `act` into a folder, unless what is there was made from the same list; copies the files.
+/// Installs by `act` into a folder, unless what is there was made here and from the same list; copies the
+/// files. A Python environment knows its own path, so one that was moved is made anew.
 pub(crate) fn prepare_from(
     from: &Path,
     name: &str,
@@ -26,7 +27,8 @@ pub(crate) fn prepare_from(
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     std::fs::create_dir_all(&to).map_err(|error| error.to_string())?;
-    let wanted = std::fs::read(from.join(list)).map_err(|error| error.to_string())?;
+    let mut wanted = std::fs::read(from.join(list)).map_err(|error| error.to_string())?;
+    wanted.extend_from_slice(to.to_string_lossy().as_bytes());
     for file in files {
         std::fs::copy(from.join(file), to.join(file)).map_err(|error| error.to_string())?;
     }

@@ -51,11 +51,18 @@ pub(crate) struct Reported {
 /// The role in which API keys report.
 const REPORTER: &str = "reporter";
 
+/// Kinds of requests that were one too many, of which each is written once a minute; of more kinds each is
+/// written.
+const EXCESS_MAX: usize = 10_000;
+
 /// What requests left to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     near_misses: Mutex<Vec<NearMiss>>,
     uses: Mutex<HashMap<ApiKeyId, i64>>,
+    /// What was one too many and is written already, without time and count; and the last one since then, and
+    /// how many.
+    excess: Mutex<HashMap<Access, (i64, u32)>>,
     /// The first of each kind since the last writing, and how many.
     reports: Mutex<HashMap<Reported, (i64, u32)>>,
 }
@@ -82,6 +89,23 @@ impl Noted {
         true
     }
 
+    /// Notes a request that was one too many; whether it is to be written by itself, as the first of its kind.
+    /// Whoever asks too often is not to fill the log with it.
+    pub(crate) fn excess(&self, access: &Access) -> bool {
+        let mut waiting = self.excess.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = Access { at: 0, count: 0, ..access.clone() };
+        let is_full = waiting.len() >= EXCESS_MAX;
+        match waiting.get_mut(&kind) {
+            Some((at, count)) => {
+                (*at, *count) = (access.at, count.saturating_add(1));
+                return false;
+            }
+            None if is_full => {}
+            None => drop(waiting.insert(kind, (access.at, 0))),
+        }
+        true
+    }
+
     /// When a key was used since uses were written last.
     pub(crate) fn last_use(&self, key: ApiKeyId) -> Option<i64> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
@@ -102,6 +126,9 @@ impl Noted {
             network,
         };
         let mut rows: Vec<_> = waiting.drain().map(row).collect();
+        let mut excess = self.excess.lock().unwrap_or_else(PoisonError::into_inner);
+        let repeated = excess.drain().filter(|(_, (_, count))| *count > 0);
+        rows.extend(repeated.map(|(kind, (at, count))| Access { at, count, ..kind }));
         rows.sort_by_key(|row| (row.at, row.subject.clone(), row.status));
         rows
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use data_encoding::HEXLOWER;
@@ -80,7 +80,8 @@ impl Drop for Unanswered {
     fn drop(&mut self) {
         let Some(access) = self.asked.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (shared, note) = (self.shared.clone(), note(access, LEFT));
+        let note = Change::Api(ApiChange::NoteAccess(row(access, LEFT)));
+        let shared = self.shared.clone();
         drop(runtime.spawn_blocking(move || {
             if let Err(error) = shared.desk.record(note, None) {
                 tracing::error!(%error, "a request could not be written down");
@@ -89,9 +90,10 @@ impl Drop for Unanswered {
     }
 }
 
-fn note(access: Access, status: u16) -> Change {
+/// The row as it is written down.
+fn row(access: Access, status: u16) -> Access {
     let path = path(&access.path, was_there(status));
-    Change::Api(ApiChange::NoteAccess(Access { status, path, ..access }))
+    Access { status, path, ..access }
 }
 
 /// Whether an answer says that what the path names was there. What was not may be anything.
@@ -142,7 +144,12 @@ pub(super) async fn log(
 /// The answer, once it is written down; whoever cannot be written down is told so. Whatever was done is done,
 /// and whoever repeats it under its key is told so, too.
 fn written(shared: &Shared, access: Access, response: Response) -> Response {
-    let note = note(access, response.status().as_u16());
+    let status = response.status().as_u16();
+    let access = row(access, status);
+    if status == StatusCode::TOO_MANY_REQUESTS.as_u16() && !shared.noted.excess(&access) {
+        return response;
+    }
+    let note = Change::Api(ApiChange::NoteAccess(access));
     match tokio::task::block_in_place(|| shared.desk.record(note, None)) {
         Ok(_) => response,
         Err(error) => {

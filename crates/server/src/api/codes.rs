@@ -35,7 +35,7 @@ pub(super) fn rows_of(code: &str) -> Vec<Row> {
 pub(super) async fn show(Path(code): Path<String>) -> Response {
     let rows = rows_of(&code);
     if rows.is_empty() {
-        let detail = "no problem has this code; all of them stand in docs/api.md";
+        let detail = "no problem has this code; the description of the API, /api/docs, says with which each operation answers";
         return Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response();
     }
     reference::problem(&code, &rows)

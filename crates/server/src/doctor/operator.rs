@@ -2,6 +2,7 @@
 
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::time::DAY_MS;
 use sponsorhub_store::StoreError;
 use sponsorhub_store::registry::Endpoint;
@@ -142,12 +143,21 @@ fn proxy(shared: &Shared) -> Option<Finding> {
     Some(finding)
 }
 
+/// Until when money may stay at the provider: the campaign's end, known or planned, and its windows and
+/// clearing days.
+fn closes_at(state: &Campaign) -> i64 {
+    let terms = state.terms();
+    let days = [terms.attribution_window_days, terms.replay_window_days, terms.clearing_days];
+    let after = days.into_iter().map(i64::from).sum::<i64>() * DAY_MS;
+    state.closes_at().unwrap_or_else(|| terms.ends_at.saturating_add(after))
+}
+
 fn campaigns(shared: &Shared, now: i64) -> Result<Vec<Finding>, StoreError> {
     let meaning = "payouts whose transfer failed or whose outcome is unknown";
     let fix = "see GET /api/v1/disbursements";
     let mut stuck =
         Finding { count: 0, ..Finding::new(Severity::Error, "disbursement_open", meaning, fix) };
-    let meaning = "campaigns that end later than the provider holds a balance in most countries (90 days; two years in the US)";
+    let meaning = "campaigns whose money may be kept longer than the provider holds a balance in most countries (90 days; two years in the US): until their windows and clearing days are over";
     let fix = "look up how long the provider holds a balance in your country; end them sooner, or pay in parts";
     let mut long =
         Finding { count: 0, ..Finding::new(Severity::Warning, "holding_limit", meaning, fix) };
@@ -162,7 +172,8 @@ fn campaigns(shared: &Shared, now: i64) -> Result<Vec<Finding>, StoreError> {
                 let stuck = state.payouts().values().filter(|one| is_stuck(&one.state)).count();
                 let is_running =
                     matches!(state.state(), State::Funded | State::Live | State::Paused);
-                (stuck, is_running && state.terms().ends_at > now + HOLDING_DAYS * DAY_MS)
+                let is_open = is_running || state.state() == State::Completed;
+                (stuck, is_open && closes_at(state) > now + HOLDING_DAYS * DAY_MS)
             });
             // A ledger that cannot be folded is the audit's matter, and named in the log.
             let Ok((payouts, is_long)) = looked else { continue };

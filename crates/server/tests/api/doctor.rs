@@ -143,8 +143,17 @@ async fn an_operator_is_told_what_is_stuck_missing_or_runs_too_long() {
     visit.header("x-forwarded-for", "198.51.100.7").send().await.expect("answers");
     let proxy = found(&world, ADMIN, "proxy_not_trusted").await;
     assert!(proxy["severity"] == "warning" && !proxy.to_string().contains("198.51"), "{proxy}");
+    // What is earned by an order of the last day waits until the clearing days are over: 20 + 2 + 1 + 66 days
+    // are 89; two more days of clearing are too many.
     let mut terms = world.terms();
-    terms["ends_at"] = json!(world.sandbox.sandbox.now_ms() + 200 * crate::world::DAY_MS);
+    terms["ends_at"] = json!(world.sandbox.sandbox.now_ms() + 20 * crate::world::DAY_MS);
+    terms["attribution_window_days"] = json!(2);
+    terms["replay_window_days"] = json!(1);
+    terms["clearing_days"] = json!(66);
+    world.paid(BRAND, &terms).await;
+    let (_, answer) = world.get(ADMIN, "/doctor").await;
+    assert!(finding(&answer, "holding_limit").is_none(), "{answer}");
+    terms["clearing_days"] = json!(68);
     let campaign = world.paid(BRAND, &terms).await;
     assert_eq!(found(&world, ADMIN, "holding_limit").await["example"], json!(campaign));
     // The platform's balance leaves by itself.
@@ -205,7 +214,10 @@ async fn an_operator_is_told_of_webhooks_whose_signature_is_wrong() {
     assert_eq!(refused("identity").await, None);
     post("/webhooks/clerk", "svix-signature", wrong).await;
     assert_eq!(refused("identity").await.as_deref(), Some("warning"));
-    // And where none can come, that is said.
     let (_, answer) = world.get(ADMIN, "/doctor").await;
     assert!(finding(&answer, "identity_unheard").is_none(), "{answer}");
+    // And where none can come, that is said.
+    let deaf = World::start_without("SPONSORHUB_CLERK_WEBHOOK_SECRET").await;
+    let unheard = found(&deaf, ADMIN, "identity_unheard").await;
+    assert!(text(&unheard["fix"]).contains("SPONSORHUB_CLERK_WEBHOOK_SECRET"), "{unheard}");
 }

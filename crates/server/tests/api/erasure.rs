@@ -164,11 +164,13 @@ async fn close(world: &World, campaign: &str) {
 }
 
 /// How much of a creator is kept that is sealed or hashed, so that nobody could search for it: who made links,
-/// their account at the provider, which enrollments are theirs, their endpoints, and answers to them.
-fn kept(world: &World) -> [i64; 5] {
+/// their account at the provider and what it told of it, which enrollments are theirs, their endpoints, and
+/// answers to them.
+fn kept(world: &World) -> [i64; 6] {
     [
         "SELECT count(*) FROM links WHERE maker IS NOT NULL",
         "SELECT count(*) FROM recipients",
+        "SELECT count(*) FROM provider_events WHERE recipient IS NOT NULL AND length(raw) > 0",
         "SELECT count(*) FROM enrollment_creators WHERE creator_id IS NOT NULL",
         "SELECT count(*) FROM webhook_endpoints",
         "SELECT count(*) FROM api_requests WHERE subject = 'user_zoe' AND length(body) > 0",
@@ -218,7 +220,16 @@ async fn an_operator_erases_on_request_and_only_the_dedup_key_is_left_which_dies
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "forbidden"));
     close(&world, &campaign).await;
     let (before, audited) = (seen(&world, &campaign).await, audit(&world));
-    assert!(kept(&world).iter().all(|count| *count > 0), "there is something of each kind");
+    // An earlier version kept what the provider told.
+    let old = "INSERT INTO provider_events (id, endpoint, kind, created_at_ms, received_at_ms, recipient,
+                   object, payment, raw, tries, retry_at_ms, done_at_ms, outcome)
+               SELECT 'evt_old', endpoint, kind, created_at_ms, received_at_ms, recipient, object, payment,
+                   ?1, tries, retry_at_ms, done_at_ms, outcome
+               FROM provider_events WHERE kind = 'account.updated' LIMIT 1";
+    let old = connection(&world).execute(old, [NAME.as_bytes()]);
+    assert_eq!(old.expect("an event"), 1);
+    let of_each_kind = kept(&world);
+    assert!(of_each_kind.iter().all(|count| *count > 0), "of each kind: {of_each_kind:?}");
     let (status, body, _) = world.post(ADMIN, &path, &json!({})).await;
     assert_eq!((status, &body["state"]), (StatusCode::OK, &json!("erased")), "{body}");
     let (_, again, _) = world.post(ADMIN, &path, &json!({})).await;
@@ -226,7 +237,7 @@ async fn an_operator_erases_on_request_and_only_the_dedup_key_is_left_which_dies
     let (status, body) = world.get(ZOE, "/me").await;
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "suspended"));
     is_clean(&world, &Wanted::of(&KNOWN)).await;
-    assert_eq!(kept(&world), [0; 5]);
+    assert_eq!(kept(&world), [0; 6]);
     assert_eq!(seen(&world, &campaign).await, before, "entries, hashes, payouts, balances");
     assert!(audited.0);
     assert_eq!(audit(&world), audited);

@@ -39,8 +39,20 @@ impl Drop for World {
     }
 }
 
+/// What is not as usual about a server.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    more: &'a [&'a str],
+    rate: u32,
+    /// A setting that it does not have.
+    without: Option<&'a str>,
+}
+
+const USUAL: How<'static> = How { more: &[], rate: UNLIMITED, without: None };
+
 /// A server on this directory, and where it is.
-fn serve(directory: &Path, base: &str, (more, rate): (&[&str], u32), log: &Log) -> (Child, String) {
+fn serve(directory: &Path, base: &str, how: How<'_>, log: &Log) -> (Child, String) {
+    let How { more, rate, without } = how;
     let mut command = Command::new(env!("CARGO_BIN_EXE_sponsorhub"));
     command.args(["serve", "--init", "sandbox", "--clock", "virtual"]);
     command.args(["--rollup-seconds", "1", "--listen", "127.0.0.1:0", "--webhook-loopback"]);
@@ -54,6 +66,9 @@ fn serve(directory: &Path, base: &str, (more, rate): (&[&str], u32), log: &Log) 
         ("SPONSORHUB_CLERK_ISSUER", base),
         ("SPONSORHUB_CLERK_WEBHOOK_SECRET", CLERK_SECRET),
     ]);
+    if let Some(setting) = without {
+        command.env_remove(setting);
+    }
     let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
     let log = Arc::clone(log);
@@ -81,7 +96,7 @@ impl World {
 
     /// With more arguments of `serve`.
     pub(crate) async fn start_with(more: &[&str]) -> Arc<Self> {
-        let world = Self::begin(Options::default(), more, UNLIMITED).await;
+        let world = Self::begin(Options::default(), How { more, ..USUAL }).await;
         for (path, connect) in [("", false), ("/connect", true)] {
             let secret = if connect { "whsec_connect" } else { "whsec_account" };
             world.sandbox.sandbox.register_webhook(sponsorhub_sandbox::WebhookEndpoint {
@@ -96,24 +111,29 @@ impl World {
 
     /// The provider tells it nothing.
     pub(crate) async fn start_unheard(options: Options) -> Arc<Self> {
-        Self::begin(options, &[], UNLIMITED).await
+        Self::begin(options, USUAL).await
+    }
+
+    /// It lacks this setting.
+    pub(crate) async fn start_without(setting: &str) -> Arc<Self> {
+        Self::begin(Options::default(), How { without: Some(setting), ..USUAL }).await
     }
 
     /// Everybody may ask so often a minute.
     pub(crate) async fn start_at_rate(options: Options, rate: u32) -> Arc<Self> {
-        Self::begin(options, &[], rate).await
+        Self::begin(options, How { rate, ..USUAL }).await
     }
 
-    async fn begin(options: Options, more: &[&str], rate: u32) -> Arc<Self> {
+    async fn begin(options: Options, how: How<'_>) -> Arc<Self> {
         let sandbox = Sandbox::start(options).await.expect("a port");
         let directory = tempfile::tempdir().expect("a directory");
         let log = Log::default();
-        let (child, address) = serve(directory.path(), &sandbox.base_url, (more, rate), &log);
+        let (child, address) = serve(directory.path(), &sandbox.base_url, how, &log);
         let client = Client::builder().build().expect("a client");
         for user in [ADMIN.0, OTHER_ADMIN.0] {
             keys(directory.path(), &["add-admin", user]);
         }
-        Arc::new(Self { child, sandbox, address, client, directory, log, rate })
+        Arc::new(Self { child, sandbox, address, client, directory, log, rate: how.rate })
     }
 
     /// Kills the server, and starts another one where it was.
@@ -121,7 +141,8 @@ impl World {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
         let (directory, base) = (self.directory.path(), &self.sandbox.base_url);
-        (self.child, self.address) = serve(directory, base, (&[], self.rate), &self.log);
+        (self.child, self.address) =
+            serve(directory, base, How { rate: self.rate, ..USUAL }, &self.log);
     }
 
     /// What it has logged so far.

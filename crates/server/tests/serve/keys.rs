@@ -172,3 +172,15 @@ fn wrong_arguments_get_one_clear_line() {
         assert_eq!(error.trim_end().lines().count(), 1, "{arguments:?}: {error}");
     }
 }
+
+#[test]
+fn where_there_is_no_keyring_that_is_said_and_nothing_is_made() {
+    let empty = tempfile::tempdir().expect("a directory");
+    for nowhere in [empty.path().join("nothing"), empty.path().to_owned()] {
+        for arguments in [&["rotate"][..], &["revoke-master", "1"], &["masters"]] {
+            let (ok, _, error) = keys(&nowhere, arguments);
+            assert!(!ok && error.contains("keyring.json is missing"), "{arguments:?}: {error}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(empty.path()).expect("reads").count(), 0);
+}

@@ -64,7 +64,7 @@ pub struct ApiRequest {
 }
 
 /// A request that was to change something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
     /// When, milliseconds.
     pub at: i64,

@@ -3,6 +3,8 @@
 //! Both sides add up to the minor unit, because the ledger's accounts do (INV-1). A claw-back is owed by
 //! a creator and counts on no side until it is paid off: its two accounts cancel each other.
 
+use std::collections::BTreeMap;
+
 use sponsorhub_core::ids::{EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
@@ -26,7 +28,7 @@ pub enum Source {
 pub enum Sink {
     /// Transferred to a creator.
     Paid(EnrollmentNo),
-    /// Earned by a creator and not transferred yet; of what is held the platform's fee is part of it.
+    /// Earned by a creator and not transferred yet.
     Owed(EnrollmentNo),
     /// Fees of the platform.
     PlatformFees,
@@ -34,7 +36,7 @@ pub enum Sink {
     ProviderFees,
     /// Back at the brand, or on its way.
     Refunded,
-    /// Set aside: bases, and what is kept for the provider's fee.
+    /// Set aside: bases, what is kept for the provider's fee, and the platform's fee on what is held.
     Reserved,
     /// Free funds of the campaign.
     Free,
@@ -88,13 +90,15 @@ impl MoneyMap {
                 .map(|payout| payout.amount)
                 .sum()
         };
+        let held = held(state);
         let owed = |no| {
             use DisbursementState::{Attempted, Failed, Planned, Unknown};
             let of = |account| state.balances().of(account, no);
             let own = state.payouts().values().filter(|payout| payout.enrollment == no);
             let is_open = |one| matches!(one, Planned | Attempted | Unknown | Failed);
             let open = own.filter(|payout| is_open(payout.state)).map(|payout| payout.amount);
-            of(Account::Payable) + of(Account::Held) + of(Account::Unclaimed) + open.sum::<Minor>()
+            let held = held.get(&no).copied().unwrap_or_default();
+            of(Account::Payable) + held + of(Account::Unclaimed) + open.sum::<Minor>()
         };
         let mut sinks = Vec::new();
         for (no, _) in state.numbered_enrollments() {
@@ -102,11 +106,12 @@ impl MoneyMap {
             sinks.push((Sink::Owed(no), owed(no)));
         }
         let reserved = state.balance(Account::BaseReserve) + state.balance(Account::FeeReserve);
+        let fees_held = state.balance(Account::Held) - held.values().copied().sum::<Minor>();
         sinks.extend([
             (Sink::PlatformFees, state.balance(Account::PlatformFees)),
             (Sink::ProviderFees, kept_by_provider(state)),
             (Sink::Refunded, refunded(state) + state.balance(Account::RefundClearing)),
-            (Sink::Reserved, reserved),
+            (Sink::Reserved, reserved + fees_held),
             (Sink::Free, state.balance(Account::CampaignFunds)),
         ]);
         sources.retain(|(_, amount)| !amount.is_zero());
@@ -141,6 +146,17 @@ impl MoneyMap {
     pub fn is_somewhere(&self) -> Minor {
         self.sinks.iter().map(|(_, amount)| *amount).sum()
     }
+}
+
+/// What creators have earned by orders that are held, without the platform's fee, which lies in the same account.
+fn held(state: &Campaign) -> BTreeMap<EnrollmentNo, Minor> {
+    let open = state.holds().iter().filter(|(_, hold)| hold.open);
+    let units = open.filter_map(|(conversion, _)| state.units().find(*conversion));
+    let mut held = BTreeMap::new();
+    for unit in units.map(|index| state.units().get(index)).filter(|unit| unit.held) {
+        *held.entry(unit.enrollment).or_default() += unit.unplanned();
+    }
+    held
 }
 
 /// What the brand has back, also by other means than the provider's.

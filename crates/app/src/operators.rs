@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use sponsorhub_core::actor::Role;
-use sponsorhub_store::registry::{ApiChange, User, UserChange};
+use sponsorhub_store::registry::{ApiChange, Decider, User, UserChange};
 use sponsorhub_store::{Change, Recorded, Rule, Store, StoreError};
 
 /// A user of the identity provider by its id.
@@ -92,7 +92,7 @@ fn changed(known: &User, suspended_at: Option<i64>, now: i64) -> UserChange {
         // A clock that was set back must not keep somebody in.
         at: now.max(known.changed_at),
         keeps_an_owner: false,
-        by_operator: true,
+        by: Decider::Machine,
     }
 }
 

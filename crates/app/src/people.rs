@@ -8,7 +8,7 @@ use sponsorhub_core::actor::Role;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::CreatorId;
 use sponsorhub_core::ledger::account::Account;
-use sponsorhub_store::registry::{ApiChange, User, UserChange};
+use sponsorhub_store::registry::{ApiChange, Decider, User, UserChange};
 use sponsorhub_store::{Change, Rule};
 
 use crate::campaigns;
@@ -134,7 +134,7 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
             if given >= listed {
                 return Ok(Heeded::Nothing);
             }
-            change(desk, &known, (given.name(), known.suspended_at), at)
+            change(desk, &known, (given.name(), known.suspended_at), heeded_at(&known, at, now))
         }
         What::UserGone { .. } => {
             // Whenever it is told: nobody of a deleted id comes back.
@@ -144,8 +144,15 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
                 None => Ok(Heeded::Less),
             }
         }
-        _ => change(desk, &known, (&known.role, suspended), at),
+        _ => change(desk, &known, (&known.role, suspended), heeded_at(&known, at, now)),
     }
+}
+
+/// When what is told counts as having happened. A change that is said to lie in the future stands against nothing:
+/// a clock of ours was ahead when it was written down.
+fn heeded_at(known: &User, at: i64, now: i64) -> i64 {
+    let is_ahead = known.changed_at > now.saturating_add(SKEW_MS);
+    if is_ahead { known.changed_at } else { at }
 }
 
 fn change(
@@ -160,7 +167,7 @@ fn change(
         suspended_at,
         at,
         keeps_an_owner: false,
-        by_operator: false,
+        by: Decider::Team,
     };
     desk.record(Change::Api(ApiChange::ChangeUser(change)), None)?;
     Ok(Heeded::Less)
@@ -248,7 +255,7 @@ pub fn shut_out(desk: &Desk, creator: CreatorId, now: i64) -> Result<(), Command
             at: now.max(known.changed_at),
             subject: known.subject,
             keeps_an_owner: false,
-            by_operator: true,
+            by: Decider::Operator,
         };
         desk.record(Change::Api(ApiChange::ChangeUser(shut)), None)?;
     }

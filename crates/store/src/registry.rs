@@ -22,7 +22,7 @@ mod near_misses;
 mod provider;
 mod webhooks;
 
-pub use api::{Access, ApiChange, ApiRequest, PausedJob, User, UserChange};
+pub use api::{Access, ApiChange, ApiRequest, Decider, PausedJob, User, UserChange};
 pub use artifacts::{Link, Maker, PromoCode};
 pub use change::{Change, Recorded, Rule};
 pub use erasure::{Forgotten, Note, NoteText};

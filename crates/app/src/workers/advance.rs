@@ -5,6 +5,7 @@ use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
 use sponsorhub_core::ledger::draft::Draft;
 use sponsorhub_core::ledger::event::campaign::StateCause;
+use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::Minor;
 use sponsorhub_core::payout::IsPayable;
 use sponsorhub_core::refusal::Refusal;
@@ -42,6 +43,24 @@ impl Workers {
         Ok(appended)
     }
 
+    /// Whether a campaign runs although its end is there.
+    pub(super) fn ends(&self, id: CampaignId, now: i64) -> bool {
+        let ends = self.desk.look(id, |state| runs(state) && now >= state.terms().ends_at);
+        ends.unwrap_or_default()
+    }
+
+    /// Ends a campaign at its time and does nothing else, where the job that would is paused: a brand's money
+    /// is promised until then and no longer.
+    pub(super) fn end(&self, id: CampaignId, now: i64) -> Result<usize, MoneyError> {
+        let appended = self.desk.command(id, now, |draft| {
+            if runs(draft.campaign()) {
+                draft.complete(StateCause::EndsAt)?;
+            }
+            Ok(draft.entries().len())
+        });
+        Ok(appended?)
+    }
+
     /// Enrollments whose creator can be paid, in order. Who is owed something and cannot is asked after
     /// now and then.
     async fn payable(&self, id: CampaignId, now: i64) -> Result<Vec<EnrollmentId>, MoneyError> {
@@ -62,6 +81,10 @@ impl Workers {
     }
 }
 
+fn runs(campaign: &Campaign) -> bool {
+    matches!(campaign.state(), State::Live | State::Paused)
+}
+
 /// What no deposit could back is returned.
 fn everything_due(
     draft: &mut Draft,
@@ -69,18 +92,17 @@ fn everything_due(
     may_close: bool,
 ) -> Result<Minor, Refusal> {
     let mut shortage = Minor::ZERO;
-    let runs = |draft: &Draft| matches!(draft.campaign().state(), State::Live | State::Paused);
     draft.rollup(None)?;
-    if runs(draft) || draft.campaign().state() == State::Completed {
+    if runs(draft.campaign()) || draft.campaign().state() == State::Completed {
         draft.expire_holds()?;
         draft.settle_bases()?;
     }
-    if runs(draft) && draft.now() >= draft.campaign().terms().ends_at {
+    if runs(draft.campaign()) && draft.now() >= draft.campaign().terms().ends_at {
         draft.complete(StateCause::EndsAt)?;
     }
     draft.pause_if_exhausted()?;
     let closes = draft.campaign().closes_at().is_some_and(|closes| draft.now() > closes);
-    if (runs(draft) || draft.campaign().state() == State::Completed) && !closes {
+    if (runs(draft.campaign()) || draft.campaign().state() == State::Completed) && !closes {
         shortage += draft.plan_payouts(is_payable, false)?;
     }
     let is_over = draft.campaign().state().is_terminal();

@@ -187,6 +187,8 @@ impl Workers {
         }
         if self.runs(Job::Rollup) {
             done += self.note(Job::Rollup.name(), now, self.advance(id, now).await);
+        } else if self.ends(id, now) {
+            done += self.note(Job::Rollup.name(), now, self.end(id, now));
         }
         if self.runs(Job::Disburse) {
             done += self.note(Job::Disburse.name(), now, self.disburse(id, now).await);

@@ -133,5 +133,9 @@ fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> 
         admitted => admitted.map_err(Fault::from)?,
     };
     let known = desk.registry(|registry| registry.user(&caller.subject)).map_err(Fault::from)?;
+    if known.as_ref().is_some_and(|user| user.suspended_at.is_some()) {
+        let detail = "an operator has suspended somebody of this brand; one has to let you in";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "suspended", detail));
+    }
     known.and_then(|user| user.party).ok_or_else(not_found)
 }

@@ -53,6 +53,7 @@ pub(crate) use caller::{Caller, Peer, not_found};
 pub(crate) use extract::{Path, Query};
 use lists::Page;
 pub(crate) use once::UnderWay;
+pub(crate) use standing::SESSION;
 
 /// Largest body, bytes: with room to spare in an entry, which has at most 64 KiB.
 pub(super) const BODY_BYTES_MAX: usize = 32 << 10;

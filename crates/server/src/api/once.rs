@@ -57,6 +57,9 @@ pub(crate) struct UnderWay {
 /// Refused requests that are remembered.
 const REFUSED_MAX: usize = 100_000;
 
+/// What a repetition is told where nobody knows whether the first try came through.
+pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
 impl UnderWay {
     pub(super) fn of(&self, subject: &str, key: &str) -> Alone {
         let mut all = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +114,8 @@ impl Caller {
         let (status, answer) = match work(seed).await {
             Ok(done) => done,
             Err(problem) => {
-                if problem.status().is_client_error() {
+                // What may have come through is no refusal: a further try is a repetition too.
+                if problem.status().is_client_error() && problem.code != OUTCOME_UNKNOWN {
                     self.shared.under_way.note_refused(asked);
                 }
                 return Err(problem);

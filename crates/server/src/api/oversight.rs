@@ -21,7 +21,7 @@ use super::deposits::Amount;
 use super::extract::{Content, Path, body_of};
 use super::ledger::reason;
 use super::notes::About;
-use super::once::Seed;
+use super::once::{OUTCOME_UNKNOWN, Seed};
 use super::{Fault, Page, money};
 use crate::problem::Problem;
 use crate::words;
@@ -215,5 +215,5 @@ fn first_time(seed: Seed) -> Result<(), Problem> {
     }
     let detail = "this was asked before and may have been carried out: look at the campaign's deposits \
                   and refunds, and use a new key for a new proposal";
-    Err(Problem::new(StatusCode::CONFLICT, "outcome_unknown", detail))
+    Err(Problem::new(StatusCode::CONFLICT, OUTCOME_UNKNOWN, detail))
 }

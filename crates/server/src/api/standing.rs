@@ -19,7 +19,7 @@ use crate::routes::api_key_of;
 use crate::shared::Shared;
 
 /// The cookie in which the identity provider's script keeps the session token.
-const COOKIE: &str = "__session";
+pub(crate) const SESSION: &str = "__session";
 
 /// Who somebody is here.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ fn token(request: &Parts, shared: &Shared) -> Result<(String, bool), Problem> {
     let cookies = request.headers.get_all(header::COOKIE).iter().filter_map(text);
     let cookies: Vec<String> = cookies.collect();
     let mut cookies = cookies.iter().flat_map(|line| line.split(';')).map(str::trim);
-    let session = cookies.find_map(|one| one.strip_prefix(COOKIE)?.strip_prefix('='));
+    let session = cookies.find_map(|one| one.strip_prefix(SESSION)?.strip_prefix('='));
     let Some(session) = session.filter(|session| !session.is_empty()) else {
         return Err(unauthorized("send a session token: `Authorization: Bearer …`"));
     };
@@ -154,12 +154,15 @@ fn role(claims: &Claims, user: Option<&User>) -> Result<Role, Problem> {
 /// An API key looks, as far as its scopes go.
 fn of_key(request: &Parts, shared: &Shared, left: &Left) -> Result<Standing, Problem> {
     let key = tokio::task::block_in_place(|| api_key_of(shared, &request.headers))?;
+    // Said before it may be one too many, for the access log.
+    let subject = key.id.to_string();
+    access::tell(request, shared, (&subject, Role::Viewer.name()), None);
     // However many keys a brand has, its machines ask as often as one.
     left.tell(shared.rates.of_caller(&key.brand.to_string()))?;
     let scopes = key.scopes.iter().filter_map(|name| Scope::from_name(name)).collect();
     let BrandId(party) = key.brand;
     Ok(Standing {
-        subject: key.id.to_string(),
+        subject,
         role: Role::Viewer,
         user: None,
         party: Some(party),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sponsorhub_core::actor::{Action, Role, Side};
-use sponsorhub_store::registry::{ApiChange, User, UserChange};
+use sponsorhub_store::registry::{ApiChange, Decider, User, UserChange};
 use sponsorhub_store::{Change, Rule};
 
 use super::caller::{Caller, not_found};
@@ -108,11 +108,7 @@ pub(super) async fn suspend(
         let detail = "ask another operator: nobody locks themself out";
         return Err(Problem::new(StatusCode::CONFLICT, "suspends_themself", detail));
     }
-    let known = tokio::task::block_in_place(find)?;
-    if !is_suspended && known.role == Role::Admin.name() && known.suspended_at.is_some() {
-        let detail = "operators are named at the machine: `sponsorhub keys add-admin`";
-        return Err(Problem::new(StatusCode::CONFLICT, "named_at_the_machine", detail));
-    }
+    tokio::task::block_in_place(find)?;
     caller.once(&body, |_| {}, async |_: Seed| place(&caller, find, &wanted).await).await
 }
 
@@ -134,7 +130,7 @@ async fn place(
             // A clock that was ahead once must not keep anybody in.
             at: now.max(known.changed_at),
             keeps_an_owner: caller.role.side() == Side::Brand,
-            by_operator: caller.role == Role::Admin,
+            by: if caller.role == Role::Admin { Decider::Operator } else { Decider::Team },
         };
         caller.shared.desk.record(Change::Api(ApiChange::ChangeUser(change)), None).map_err(
             |error| match error {
@@ -146,6 +142,11 @@ async fn place(
                     let detail =
                         "an operator has suspended them, and only an operator lets them in";
                     Problem::new(StatusCode::CONFLICT, "operator_suspended", detail)
+                }
+                // Also where they were removed a moment ago.
+                sponsorhub_app::desk::CommandError::Rule(Rule::NamedAtTheMachine) => {
+                    let detail = "operators are named at the machine: `sponsorhub keys add-admin`";
+                    Problem::new(StatusCode::CONFLICT, "named_at_the_machine", detail)
                 }
                 error => Fault::from(error).into(),
             },

@@ -11,13 +11,27 @@ use crate::problem::Problem;
 /// A row, cell by cell.
 pub(super) type Row = Vec<String>;
 
-/// A cell that no spreadsheet takes for a formula.
+/// What begins a formula, also in its wide form, or is skipped before one.
+const FORMULA: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A cell that no spreadsheet takes for a formula. One whose locale parts cells at semicolons or tabs takes
+/// what follows one for a cell of its own.
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ]);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    format!("\"{}\"", text.replace('"', "\"\""))
+    let mut safe = String::from("\"");
+    let mut begins = true;
+    for one in text.chars() {
+        if begins && FORMULA.contains(&one) {
+            safe.push('\'');
+        }
+        begins =
+            matches!(one, ';' | '\t' | '\r' | '\n' | '|') || (begins && matches!(one, ' ' | '"'));
+        safe.push(one);
+        if one == '"' {
+            safe.push('"');
+        }
+    }
+    safe + "\""
 }
 
 /// An amount with a point and two digits, as every spreadsheet reads it. All currencies have cents.
@@ -74,6 +88,15 @@ mod tests {
     fn no_cell_starts_a_formula() {
         for text in ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"] {
             assert_eq!(cell(text), format!("\"'{text}\""));
+        }
+        for (text, safe) in [
+            ("x;=1+1;", "\"x;'=1+1;\""),
+            ("x; =1", "\"x; '=1\""),
+            ("x;\"=1\"", "\"x;\"\"'=1\"\"\""),
+            ("x\t@y", "\"x\t'@y\""),
+            ("a-b=c", "\"a-b=c\""),
+        ] {
+            assert_eq!(cell(text), safe);
         }
         assert_eq!(cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
         assert_eq!(

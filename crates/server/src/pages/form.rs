@@ -6,7 +6,9 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use sponsorhub_core::money::AMOUNT_MAX;
 
+use super::again::Sent;
 use crate::api::Caller;
 use crate::bodies::Limit;
 use crate::problem::Problem;
@@ -15,8 +17,12 @@ use crate::shared::Shared;
 /// Largest form, bytes.
 const FORM_BYTES_MAX: usize = 16 << 10;
 
+/// What an amount is written like.
+pub(super) const AMOUNT: &str =
+    "write it like 1234 or 1234.50; 1,234 alone could mean two things and is not guessed at";
+
 /// The fields of a form; of a field that comes twice, the last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
@@ -41,13 +47,34 @@ impl Form {
         self.0.contains_key(name)
     }
 
-    /// A number with at most two digits behind the point, as in `1,234.5`, in hundredths.
+    /// All fields, in the order of their names.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// A number with at most two digits behind the point or comma, in hundredths. People write `1,234.50` and
+    /// `1.234,50`, and both are read; what may be read in two ways, as `1,234` may, is none.
     pub(super) fn hundredths(text: &str) -> Option<i64> {
-        let text = text.replace([',', ' '], "");
-        let (whole, cents) = text.split_once('.').unwrap_or((&text, ""));
+        let text = text.replace([' ', '\u{a0}', '\u{202f}', '\'', '\u{2019}'], "");
+        let mut marks = text.bytes().filter(|byte| matches!(byte, b',' | b'.'));
+        let (count, last) = (marks.clone().count(), marks.next_back());
+        let is_last = |byte: u8| Some(byte) == last;
+        let is_decimal = count > 0 && text.bytes().filter(|byte| is_last(*byte)).count() == 1;
+        let (whole, cents) = match last.filter(|_| is_decimal) {
+            Some(mark) => text.rsplit_once(char::from(mark))?,
+            None => (text.as_str(), "0"),
+        };
+        let mut groups = whole.split([',', '.']);
+        let first = groups.next()?;
+        let rest: Vec<&str> = groups.collect();
         let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let fits = !whole.is_empty() && whole.len() <= 12 && cents.len() <= 2;
-        let fits = fits && is_number(whole) && is_number(cents);
+        let is_grouped = rest.iter().all(|group| group.len() == 3 && is_number(group));
+        let is_grouped = is_grouped && (rest.is_empty() || first.len() <= 3);
+        let mut between = whole.bytes().filter(|byte| matches!(byte, b',' | b'.'));
+        let is_one_mark = between.next().is_none_or(|mark| between.all(|other| other == mark));
+        let whole = first.to_owned() + &rest.concat();
+        let fits = !first.is_empty() && whole.len() <= 12 && matches!(cents.len(), 1 | 2);
+        let fits = fits && is_grouped && is_one_mark && is_number(first) && is_number(cents);
         fits.then(|| format!("{whole}{cents:0<2}").parse().ok()).flatten()
     }
 
@@ -58,10 +85,11 @@ impl Form {
 
     /// An amount in whole units and cents, as in `1234.5`, in minor units.
     pub(super) fn amount(&self, name: &'static str) -> Result<i64, Problem> {
-        Self::hundredths(self.text(name)).ok_or_else(|| {
-            let detail = "an amount like 1234 or 1234.50";
+        let wrong = |detail: &str| {
             Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about(name)
-        })
+        };
+        let amount = Self::hundredths(self.text(name)).ok_or_else(|| wrong(AMOUNT))?;
+        if amount <= AMOUNT_MAX.0 { Ok(amount) } else { Err(wrong("at most 1,000,000,000.00")) }
     }
 }
 
@@ -70,8 +98,13 @@ impl FromRequest<Shared> for Form {
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
         let limit = Limit { bytes: FORM_BYTES_MAX, seconds: shared.limits.body.seconds };
+        let sent = request.extensions().get::<Sent>().cloned();
         let body = shared.bodies.of_anybody(request.into_body(), limit).await?;
-        Ok(Self::read(&body))
+        let form = Self::read(&body);
+        if let Some(sent) = sent {
+            sent.tell(&form);
+        }
+        Ok(form)
     }
 }
 
@@ -132,10 +165,40 @@ mod tests {
             let form = Form([("a".to_owned(), text.to_owned())].into());
             form.amount("a").map_err(|problem| problem.code)
         };
-        for (text, minor) in [("1234", 123_400), ("1,234.50", 123_450), ("0.5", 50), (" 7 ", 700)] {
+        for (text, minor) in [
+            ("1234", 123_400),
+            ("1,234.50", 123_450),
+            ("1.234,50", 123_450),
+            ("1\u{a0}234,5", 123_450),
+            ("1,234,567", 123_456_700),
+            ("1.234.567,8", 123_456_780),
+            ("2,5", 250),
+            ("1500,00", 150_000),
+            ("0.5", 50),
+            (" 7 ", 700),
+        ] {
             assert_eq!(read(text), Ok(minor), "{text}");
         }
-        for text in ["", ".5", "1.234", "-1", "1e3", "12x", "9999999999999"] {
+        for text in [
+            "",
+            ".5",
+            "5.",
+            "1,234",
+            "1.234",
+            "1,23,456",
+            "1234,567.00",
+            "1,2.5",
+            "1.2,345.6",
+            "1,234.567",
+            "1.234,567.89",
+            "-1",
+            "1e3",
+            "12x",
+            "1000000000.01",
+            "9999999999999",
+            ",",
+            ".,",
+        ] {
             assert_eq!(read(text), Err("field_invalid".to_owned()), "{text}");
         }
     }

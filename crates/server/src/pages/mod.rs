@@ -10,6 +10,7 @@
 
 mod act;
 mod admin;
+mod again;
 mod assets;
 mod brand;
 mod columns;

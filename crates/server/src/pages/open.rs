@@ -14,7 +14,7 @@ use super::front::{Front, Person};
 use super::shell::{Shell, THEME, Theme};
 use super::visitor::{Guest, Visitor};
 use super::{Needs, go, page, page_with};
-use crate::api::Query;
+use crate::api::{Query, SESSION};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -105,7 +105,7 @@ pub(super) async fn sign_out(
         }
         Front::Sandbox { .. } | Front::Nothing => go("/"),
     };
-    for name in ["__session", "__client"] {
+    for name in [SESSION, "__client"] {
         response.headers_mut().append(header::SET_COOKIE, cookie(&shared, name, "", 0)?);
     }
     Ok(response)

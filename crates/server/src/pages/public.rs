@@ -7,6 +7,7 @@ use axum::response::Response;
 use sponsorhub_app::money_map::MoneyMap;
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::ids::{BrandId, CampaignId, Seq};
+use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 
 use super::creator::brand_name;
@@ -30,6 +31,7 @@ struct Funds {
     budget: Money,
     /// Deposits less what was taken back of them.
     confirmed: Money,
+    /// What new orders can earn, fees included.
     free: Money,
     reserved: Money,
     earned: Money,
@@ -37,6 +39,8 @@ struct Funds {
     refunded: Money,
     /// Orders whose pay waits for more funds.
     waits: Option<Money>,
+    /// What creators have earned that no money is there for: a deposit was taken back.
+    uncovered: Option<Money>,
     /// Each with the entry that opened it.
     deposits: Vec<(Seq, Money)>,
     ends_at: Moment,
@@ -60,10 +64,9 @@ fn funds(shell: Shell, state: &Campaign) -> Option<(Funds, BrandId)> {
     let money = |amount| Money(amount, terms.currency);
     let confirmed =
         state.deposits().iter().filter(|(_, one)| one.is_confirmed() && !one.is_advance);
-    let deposits = confirmed.filter_map(|(seq, one)| {
-        let left = (one.amount - one.reversed).or_zero();
-        left.is_positive().then(|| (*seq, money(left)))
-    });
+    let left = confirmed.map(|(seq, one)| (*seq, (one.amount - one.reversed).or_zero()));
+    let left: Vec<_> = left.filter(|(_, left)| left.is_positive()).collect();
+    let owed = state.balance(Account::BrandReceivable);
     let unmet = state.unmet();
     let funds = Funds {
         shell,
@@ -73,14 +76,15 @@ fn funds(shell: Shell, state: &Campaign) -> Option<(Funds, BrandId)> {
         state: show::state(state.state()),
         is_frozen: state.frozen() > 0,
         budget: money(terms.budget),
-        confirmed: money(sums.paid_in),
-        free: money(sums.free),
+        confirmed: money(left.iter().map(|(_, left)| *left).sum()),
+        free: money(state.free()),
         reserved: money(sums.reserved),
         earned: money(sums.accrued + sums.paid),
         paid: money(sums.paid),
         refunded: money(sums.refunded),
         waits: unmet.is_positive().then(|| money(unmet)),
-        deposits: deposits.collect(),
+        uncovered: owed.is_positive().then(|| money(owed)),
+        deposits: left.into_iter().map(|(seq, left)| (seq, money(left))).collect(),
         ends_at: Moment(state.ended_at().unwrap_or(terms.ends_at)),
         entries: state.head(),
     };

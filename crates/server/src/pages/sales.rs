@@ -26,6 +26,8 @@ pub(super) struct Tally {
     pub(super) orders: Vec<Sum>,
     /// What orders of a UTC day have cost the brand so far: commission and fee, as far as they are met.
     pub(super) spent: BTreeMap<i64, Minor>,
+    /// What bases that were unlocked have cost: pay and fee.
+    pub(super) bases: BTreeMap<EnrollmentNo, Minor>,
 }
 
 /// A chunk as it was counted.
@@ -35,6 +37,7 @@ struct Counted {
     sums: Vec<(EnrollmentNo, Sum)>,
     /// What each day's orders have cost.
     spent: Vec<(i64, Minor)>,
+    bases: Vec<(EnrollmentNo, Minor)>,
 }
 
 impl Counted {
@@ -54,8 +57,10 @@ impl Counted {
                 _ => spent.push((unit.day, unit.funded)),
             }
         }
+        let bases = chunk.iter().filter(|unit| unit.kind == UnitKind::Base);
+        let bases = bases.map(|unit| (unit.enrollment, unit.funded)).collect();
         let sums = touched.into_iter().map(|no| (no, std::mem::take(&mut places[no.index()])));
-        Self { chunk: Arc::clone(chunk), sums: sums.collect(), spent }
+        Self { chunk: Arc::clone(chunk), sums: sums.collect(), spent, bases }
     }
 }
 
@@ -83,8 +88,12 @@ impl Sales {
         for (day, amount) in counted.iter().flat_map(|one| &one.spent) {
             *spent.entry(*day).or_default() += *amount;
         }
+        let mut bases = BTreeMap::new();
+        for (no, amount) in counted.iter().flat_map(|one| &one.bases) {
+            *bases.entry(*no).or_default() += *amount;
+        }
         self.keep(state.id(), counted);
-        Tally { orders: all, spent }
+        Tally { orders: all, spent, bases }
     }
 
     fn take(&self, id: CampaignId) -> Vec<Counted> {

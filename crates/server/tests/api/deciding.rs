@@ -171,6 +171,149 @@ async fn what_is_refused_for_being_too_much_stands_in_the_access_log() {
     assert_eq!(counts(&world).await, [refused - 1, 1]);
 }
 
+/// A machine that asks too often stands there, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_to_a_key_for_being_too_much_stands_in_the_access_log() {
+    let world = World::start_at_rate(Options::default(), 20).await;
+    world.join(BRAND).await;
+    let scopes = json!({ "scopes": ["campaigns:read"] });
+    let (_, key, _) = world.post(BRAND, "/api-keys", &scopes).await;
+    let mut statuses = BTreeSet::new();
+    for number in 0..40 {
+        let key = (text(&key["secret"]), format!("k{number}"));
+        let asked = ask(&world, &key.0, (Method::POST, "/campaigns"), (&json!({}), &key.1)).await;
+        statuses.insert(asked.0);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let (_, log) = world.get(ADMIN, "/access-log?limit=100").await;
+    let mut rows = log["data"].as_array().expect("a list").iter();
+    assert!(rows.any(|row| row["status"] == 429 && row["who"] == key["id"]), "{log}");
+}
+
+/// Whom an operator shut out does not come back under another account of the same organisation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_joins_a_team_of_which_somebody_is_shut_out_waits_for_an_operator() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    assert_eq!(me(&world, &ann, Some("Acme")).await.0, 200);
+    let shut = async |user: &str, is_suspended: bool, key: &str| {
+        let (body, path) = (json!({ "is_suspended": is_suspended }), format!("/users/{user}"));
+        let (status, told, _) =
+            world.ask(ADMIN, (Method::PUT, &path), Some(&body), Some(key)).await;
+        assert_eq!(status, 200, "{told}");
+    };
+    shut("user_ann", true, "1").await;
+    let puppet = token(&world, "user_puppet", "brand", Some("admin"));
+    for _ in 0..2 {
+        let (status, problem) = me(&world, &puppet, Some("Acme")).await;
+        assert_eq!((status.as_u16(), code(&problem)), (403, "suspended"), "{problem}");
+    }
+    let asked = ask(&world, &puppet, (Method::POST, "/api-keys"), (&json!({}), "2")).await;
+    assert_eq!((asked.0, code(&asked.1)), (403, "suspended"));
+    shut("user_puppet", false, "3").await;
+    assert_eq!(me(&world, &puppet, None).await.0, 200);
+    // Who was let in does not let in whom an operator shut out.
+    let body = json!({ "is_suspended": false });
+    let let_in = (Method::PUT, "/team/user_ann");
+    let (status, problem) = ask(&world, &puppet, let_in, (&body, "4")).await;
+    assert_eq!((status, code(&problem)), (409, "operator_suspended"));
+}
+
+/// However an operator's word and the machine's meet, the machine's stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_removed_at_the_machine_is_not_let_in_by_a_request_of_the_same_moment() {
+    let world = World::start().await;
+    let bearer = world.token(ADMIN.0, ADMIN.1);
+    for round in 0..3 {
+        assert!(world.keys(&["add-admin", OTHER_ADMIN.0]).0);
+        let mut tasks = tokio::task::JoinSet::new();
+        let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        for task in 0..16 {
+            let (world, bearer, is_over) =
+                (Arc::clone(&world), bearer.clone(), Arc::clone(&is_over));
+            tasks.spawn(async move {
+                let path = format!("/users/{}", OTHER_ADMIN.0);
+                let body = json!({ "is_suspended": false });
+                for number in 0.. {
+                    if is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
+                    let key = format!("{round}.{task}.{number}");
+                    ask(&world, &bearer, (Method::PUT, &path), (&body, &key)).await;
+                }
+            });
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let removing = Arc::clone(&world);
+        let removed =
+            tokio::task::spawn_blocking(move || removing.keys(&["remove-admin", OTHER_ADMIN.0]).0);
+        assert!(removed.await.expect("runs"));
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        tasks.join_all().await;
+        assert_eq!(world.get(OTHER_ADMIN, "/users").await.0, 403, "round {round}");
+    }
+}
+
+/// After a crash nobody knows whether a word came through; however often it is repeated, it is not a second one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_whose_outcome_is_unknown_is_no_new_word_at_the_third_try_either() {
+    let mut world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let path = format!("/campaigns/{campaign}/advances");
+    let body = json!({ "amount": { "amount": 5_000, "currency": "USD" } });
+    let say = async |world: &World, who: (&str, &str), key: &str| {
+        let asked = world.ask(who, (Method::POST, &path), Some(&body), Some(key)).await;
+        let said = if asked.0.is_success() { &asked.1["approval"] } else { &asked.1["code"] };
+        text(said)
+    };
+    assert_eq!(say(&world, ADMIN, "1").await, "waits");
+    assert_eq!(say(&world, OTHER_ADMIN, "2").await, "agreed");
+    // The second was done, and the process died before it kept the answer.
+    Arc::get_mut(&mut world).expect("nobody else has it").restart();
+    {
+        let database = rusqlite::Connection::open(world.data().join("sponsorhub.db"));
+        let database = database.expect("opens");
+        let named = "SELECT sql FROM sqlite_schema WHERE name = 'api_requests_are_answered_once'";
+        let trigger: String = database.query_row(named, [], |row| row.get(0)).expect("a trigger");
+        let forget = format!(
+            "DROP TRIGGER api_requests_are_answered_once;
+             UPDATE api_requests SET status = NULL, body = NULL, answered_at_ms = NULL
+                 WHERE subject = '{}';
+             {trigger};",
+            OTHER_ADMIN.0
+        );
+        database.execute_batch(&forget).expect("forgotten");
+    }
+    for _ in 0..3 {
+        assert_eq!(say(&world, OTHER_ADMIN, "2").await, "outcome_unknown");
+    }
+    // So the first operator's next word stands alone.
+    assert_eq!(say(&world, ADMIN, "3").await, "waits");
+    let (_, balances) = world.get(BRAND, &format!("/campaigns/{campaign}/balances")).await;
+    assert_eq!(balances["accounts"]["platform_advance"], json!(5_000), "{balances}");
+}
+
+/// Where the clock here was ahead once, what the identity provider tells is heeded all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_said_to_lie_in_the_future_keeps_nobody_in() {
+    let world = World::start().await;
+    let ann = token(&world, "user_ann", "brand", Some("admin"));
+    me(&world, &ann, Some("Acme")).await;
+    let mia = token(&world, "user_mia", "brand", Some("member"));
+    assert_eq!(me(&world, &mia, Some("Acme")).await.0, 200);
+    {
+        let database = rusqlite::Connection::open(world.data().join("sponsorhub.db"));
+        let ahead = "UPDATE users SET changed_at_ms = changed_at_ms + 3600000
+                     WHERE subject = 'user_mia'";
+        assert_eq!(database.expect("opens").execute(ahead, []).expect("moved"), 1);
+    }
+    let now = world.sandbox.sandbox.now_ms();
+    assert!(tell(&world, &member("deleted", "user_mia", "member", now)).await.is_success());
+    assert_eq!(me(&world, &mia, None).await.0, 403);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_a_brand_had_is_in_no_answer_any_more() {
     let world = World::start().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{ADA, ADMIN, BRAND, World, code, text};
+use crate::world::{ADA, ADMIN, BRAND, DAY_MS, World, code, text};
 
 async fn job(world: &World, name: &str) -> Value {
     let (_, workers) = world.get(ADMIN, "/workers").await;
@@ -40,6 +40,24 @@ async fn an_operator_pauses_a_job_and_the_doctor_remembers() {
         assert_eq!((status.as_u16(), code(&problem)), (404, "not_found"), "{name}");
     }
     assert_eq!(job(&world, "erasure").await["may_be_paused"], false);
+}
+
+/// A brand's money is promised until the end of its campaign, whatever is paused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_ends_in_its_time_although_rollup_is_paused() {
+    let world = World::start().await;
+    world.join(BRAND).await;
+    let campaign = world.paid(BRAND, &world.terms()).await;
+    let here = format!("/campaigns/{campaign}");
+    let (status, _, _) = world.post(BRAND, &format!("{here}/launch"), &json!({})).await;
+    assert_eq!(status, 200);
+    let (status, _, _) = world.post(ADMIN, "/workers/rollup/pause", &json!({})).await;
+    assert_eq!(status, 200);
+    let state = async || text(&world.get(BRAND, &here).await.1["state"]);
+    world.pass(29 * DAY_MS).await;
+    assert_eq!(state().await, "live");
+    world.pass(2 * DAY_MS).await;
+    assert_eq!(state().await, "completed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

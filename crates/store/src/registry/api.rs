@@ -42,8 +42,19 @@ pub struct UserChange {
     /// Whether a brand must keep somebody who may do everything. Not where it is no choice, as when
     /// the identity provider has deleted somebody.
     pub keeps_an_owner: bool,
-    /// Whether an operator says so: what they decided only they undo.
-    pub by_operator: bool,
+    /// Who says so.
+    pub by: Decider,
+}
+
+/// Who decides about a user. What operators decided only they undo, and who operates is named at the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decider {
+    /// An owner of the brand, or the identity provider.
+    Team,
+    /// An operator.
+    Operator,
+    /// Whoever has the machine.
+    Machine,
 }
 
 /// A request that changes something.
@@ -105,7 +116,8 @@ pub enum ApiChange {
     /// Somebody joins by a token. Refused if they, or they out of this organisation, left after it was
     /// issued. Whoever acts for a brand in an organisation is in the team of the brand that this is; where
     /// there is none yet, an owner's joining makes it. All of it in one step, so that an organisation is one
-    /// brand, and whoever is refused leaves nothing behind.
+    /// brand, and whoever is refused leaves nothing behind. Who joins a team of which an operator has suspended
+    /// somebody is suspended like them, until an operator lets them in.
     Admit {
         /// Who. The party is the one to be made where there is none yet.
         user: User,

@@ -375,6 +375,8 @@ rules! {
     UserSide = "user_side",
     /// An owner wants to let in again whom an operator has suspended.
     OperatorSuspended = "operator_suspended",
+    /// An operator wants to make somebody one again who was removed at the machine.
+    NamedAtTheMachine = "named_at_the_machine",
     /// Who joins a team that is not there.
     TeamKnown = "team_known",
     /// A brand keeps somebody who may do everything.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::position::unsigned;
 use super::registry::Stop;
-use crate::registry::{Access, ApiChange, ApiRequest, PausedJob, Rule, User, UserChange};
+use crate::registry::{Access, ApiChange, ApiRequest, Decider, PausedJob, Rule, User, UserChange};
 
 /// Does a change in the transaction that is open.
 pub(super) fn record(connection: &Connection, change: &ApiChange) -> Result<(), Stop> {
@@ -81,7 +81,14 @@ fn admit(connection: &Connection, user: &User, name: &str) -> Result<(), Stop> {
     let organisation = user.organisation.as_ref().filter(|_| is_of_brand);
     let team = organisation.map(|organisation| party_of_organisation(connection, organisation));
     if let Some(party) = team.transpose()?.flatten() {
-        return keep_user(connection, &User { party: Some(party), ..user.clone() });
+        // Whom an operator shut out is not to come back under another account.
+        let is_shut = "SELECT 1 FROM users WHERE party = ?1 AND suspended_by_operator";
+        let is_shut = connection.prepare_cached(is_shut)?.exists([party])?;
+        let suspended_at = is_shut.then_some(user.created_at).or(user.suspended_at);
+        let suspended_by_operator = is_shut || user.suspended_by_operator;
+        let party = Some(party);
+        let user = User { party, suspended_at, suspended_by_operator, ..user.clone() };
+        return keep_user(connection, &user);
     }
     let Some(party) = user.party else { return keep_user(connection, user) };
     let (known, unique, make) = match user.role.as_str() {
@@ -135,7 +142,7 @@ fn keep_user(connection: &Connection, user: &User) -> Result<(), Stop> {
 }
 
 fn change_user(connection: &Connection, change: &UserChange) -> Result<(), Stop> {
-    let UserChange { subject, role, suspended_at, at, keeps_an_owner, by_operator } = change;
+    let UserChange { subject, role, suspended_at, at, keeps_an_owner, by } = change;
     let Some(known) = user(connection, subject)? else { return Err(Rule::UserKnown.into()) };
     if known.role != *role && !(is_of_brand(&known.role) && is_of_brand(role)) {
         return Err(Rule::UserSide.into());
@@ -144,10 +151,14 @@ fn change_user(connection: &Connection, change: &UserChange) -> Result<(), Stop>
         return Ok(());
     }
     let is_let_in = known.suspended_at.is_some() && suspended_at.is_none();
-    if is_let_in && known.suspended_by_operator && !by_operator {
+    if is_let_in && known.role == "admin" && *by < Decider::Machine {
+        return Err(Rule::NamedAtTheMachine.into());
+    }
+    if is_let_in && known.suspended_by_operator && *by < Decider::Operator {
         return Err(Rule::OperatorSuspended.into());
     }
-    let by_operator = suspended_at.is_some() && (*by_operator || known.suspended_by_operator);
+    let by_operator = *by >= Decider::Operator || known.suspended_by_operator;
+    let by_operator = suspended_at.is_some() && by_operator;
     let is_leaving = role != "owner" || suspended_at.is_some();
     if *keeps_an_owner && known.role == "owner" && known.suspended_at.is_none() && is_leaving {
         let others = "SELECT 1 FROM users WHERE party = ?1 AND role = 'owner'

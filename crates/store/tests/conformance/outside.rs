@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use sponsorhub_core::ids::{BrandId, CreatorId};
 use sponsorhub_store::registry::{
-    Access, ApiChange, ApiRequest, Endpoint, EventState, Exchange, Exchanged, KeptEvent, PausedJob,
-    ProviderChange, Recipient, User, UserChange,
+    Access, ApiChange, ApiRequest, Decider, Endpoint, EventState, Exchange, Exchanged, KeptEvent,
+    PausedJob, ProviderChange, Recipient, User, UserChange,
 };
 use sponsorhub_store::{Change, RegistryReader, Rule};
 
@@ -47,9 +47,9 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             let at = if dice.below(2) == 0 { T + 3 * DAY } else { at };
             let suspended_at = Some(at).filter(|_| dice.below(2) == 0);
             let keeps_an_owner = dice.below(4) > 0;
-            let by_operator = dice.below(2) == 0;
-            let change =
-                UserChange { subject, role, suspended_at, at, keeps_an_owner, by_operator };
+            let by = [Decider::Team, Decider::Operator, Decider::Machine]
+                [usize::try_from(dice.below(3)).expect("few")];
+            let change = UserChange { subject, role, suspended_at, at, keeps_an_owner, by };
             Change::Api(ApiChange::ChangeUser(change))
         }
         10 | 23 | 24 => request(dice, at),

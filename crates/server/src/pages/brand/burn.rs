@@ -30,7 +30,7 @@ pub(super) struct Known<'a> {
     pub(super) is_frozen: bool,
     /// What of the budget no order, base or fee has taken.
     pub(super) left: Minor,
-    /// Commission and fees by the day of the order.
+    /// Pay and fees by the day of the order, and those of bases by the day on which their creator joined.
     pub(super) spent: &'a BTreeMap<i64, Minor>,
     pub(super) currency: Currency,
 }

@@ -10,6 +10,7 @@ use sponsorhub_app::money_map::{MoneyMap, Sums};
 use sponsorhub_core::actor::Action;
 use sponsorhub_core::campaign::state::{Command, State};
 use sponsorhub_core::ids::{CampaignId, EnrollmentId};
+use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::money::{Currency, Minor};
 use sponsorhub_core::refusal::Refusal;
@@ -79,6 +80,8 @@ struct Shown {
     guards: Vec<Guard>,
     parts: Vec<Part>,
     unmet: Option<Money>,
+    /// Free, but beyond the budget, so that no order can take it.
+    beyond: Option<Money>,
     /// None before it was live.
     burn: Option<Burn>,
     budget: Money,
@@ -190,7 +193,22 @@ fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
     parts.collect()
 }
 
+/// What is free and beyond the budget, while orders still come in.
+fn beyond(state: &Campaign, sums: &Sums) -> Option<Minor> {
+    let is_open = matches!(state.state(), State::Funded | State::Live | State::Paused);
+    let beyond = (sums.free - state.free()).or_zero();
+    (is_open && state.frozen() == 0 && beyond.is_positive()).then_some(beyond)
+}
+
 type Names = BTreeMap<EnrollmentId, String>;
+
+/// What of the budget nothing has taken. What came in beyond it does not count.
+fn unspent(state: &Campaign, sums: &Sums) -> Minor {
+    let set_aside = sums.reserved - state.balance(Account::FeeReserve);
+    let taken = sums.accrued + sums.paid + sums.platform_fees + set_aside;
+    let budget = state.terms().budget.min(state.confirmed_budget());
+    (budget - taken).or_zero().min(sums.free + sums.refunded)
+}
 
 /// How the budget is used up.
 fn burn_of(state: &Campaign, tally: &Tally, sums: &Sums, now: i64) -> Option<Burn> {
@@ -200,11 +218,16 @@ fn burn_of(state: &Campaign, tally: &Tally, sums: &Sums, now: i64) -> Option<Bur
     let today = ended_at.map_or(now, |ended_at| ended_at.min(now));
     let is_frozen = state.frozen() > 0;
     let left = match (ended_at, is_frozen) {
-        (Some(_), _) => sums.free + sums.refunded,
-        (None, true) => sums.free,
+        (Some(_), _) => unspent(state, sums),
+        (None, true) => sums.free.min(unspent(state, sums)),
         // What stands above is more where a provider took less than was kept for its fee.
         (None, false) => state.free(),
     };
+    let mut spent = tally.spent.clone();
+    for (no, enrollment) in state.numbered_enrollments() {
+        let unlocked = tally.bases.get(&no).copied().unwrap_or_default();
+        *spent.entry(day_of(enrollment.started_at)).or_default() += unlocked + enrollment.base_left;
+    }
     Some(burn(&Known {
         state: state.state(),
         launched_on,
@@ -213,7 +236,7 @@ fn burn_of(state: &Campaign, tally: &Tally, sums: &Sums, now: i64) -> Option<Bur
         has_ended: ended_at.is_some(),
         is_frozen,
         left,
-        spent: &tally.spent,
+        spent: &spent,
         currency: state.terms().currency,
     }))
 }
@@ -294,6 +317,7 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
         guards: guards(state, now),
         parts: parts(&sums, currency),
         unmet: Some(state.unmet()).filter(|unmet| !unmet.is_zero()).map(|it| Money(it, currency)),
+        beyond: beyond(state, &sums).map(|it| Money(it, currency)),
         burn: burn_of(state, &tally, &sums, now),
         budget: Money(state.terms().budget, currency),
         clicks,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::Value;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::kind::Kind;
@@ -19,6 +18,7 @@ use super::super::show::{self, Chip, Moment, Money, chip};
 use super::super::visitor::Visitor;
 use super::super::{csv, page};
 use super::Head;
+use super::facts::{Fact, facts};
 use crate::api::{Fault, Path, Query};
 use crate::problem::Problem;
 
@@ -254,7 +254,7 @@ struct Entry {
     kind: &'static str,
     creator: String,
     /// Its body, as names and values.
-    fields: Vec<(String, String)>,
+    facts: Vec<(String, Fact)>,
 }
 
 #[derive(Template)]
@@ -266,20 +266,6 @@ struct Ledger {
     rows: Vec<Entry>,
     older: Option<String>,
     is_first: bool,
-}
-
-/// Fields of a body that a line shows: plain values, none of them hashes that only programs compare.
-fn fields(body: &Value) -> Vec<(String, String)> {
-    let hidden = ["key", "fingerprint", "terms", "terms_hash", "free_before", "free_after"];
-    let plain = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    let all = body.as_object().into_iter().flatten();
-    let all = all.filter(|(name, _)| !hidden.contains(&name.as_str()));
-    all.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?))).collect()
 }
 
 /// A filter by the first word of the kind, or by the kind that a link asks for.
@@ -315,13 +301,14 @@ pub(in super::super) async fn ledger(
                 at: Moment(row.at),
                 kind: row.kind.name(),
                 creator: around.name(row),
-                fields: fields(&body(row.bytes)),
+                facts: facts(&body(row.bytes), state.terms().currency),
             })
         });
         let Rows { mut rows, older } = read?;
-        let said = rows.iter_mut().flat_map(|row| &mut row.fields);
-        for (_, text) in said.filter(|(name, _)| name == "reason" || name == "reference") {
-            *text = note(shared, campaign, text)?;
+        for (name, fact) in rows.iter_mut().flat_map(|row| &mut row.facts) {
+            if let ("reason" | "reference", Fact::Text(text)) = (name.as_str(), fact) {
+                *text = note(shared, campaign, text)?;
+            }
         }
         let filters = vec![by_kind(&asked), by_creator(&state, &names, &asked)];
         let list = Table { narrowed: Narrowed { here: head.path("/ledger"), filters } };

@@ -2,8 +2,7 @@
 
 use super::super::form::Form;
 
-/// What an amount is written like.
-pub(super) const AMOUNT: &str = "an amount like 1234 or 1234.50";
+pub(super) use super::super::form::AMOUNT;
 
 /// What to do when a budget is used up.
 pub(super) const EXHAUSTED: Kind = Kind::Choice(&[

@@ -3,6 +3,7 @@
 mod burn;
 pub(super) mod campaign;
 pub(super) mod entries;
+mod facts;
 mod field;
 pub(super) mod holds;
 pub(super) mod list;

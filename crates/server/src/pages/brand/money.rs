@@ -64,7 +64,7 @@ fn sink(state: &Campaign, names: &Names, sink: Sink, amount: Minor) -> Node {
             let (name, query) = creator(no);
             (format!("Owed to {name}"), query, "accrued")
         }
-        Sink::PlatformFees => ("Platform fees".to_owned(), kind("rollup"), "fees"),
+        Sink::PlatformFees => ("Platform fees".to_owned(), kind("rollup.accrued"), "fees"),
         Sink::ProviderFees => ("Provider's fees".to_owned(), kind("deposit.settled"), "fees"),
         Sink::Refunded => ("Back to you".to_owned(), kind("refund"), "refunded"),
         Sink::Reserved => ("Reserved".to_owned(), kind("enrollment"), "reserved"),

@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use sponsorhub_core::actor::Action;
+use sponsorhub_core::campaign::state::Command;
 use sponsorhub_core::deposit::provider_fee_reserve;
 use sponsorhub_core::ids::CampaignId;
 
 use super::super::act::{act, key};
 use super::super::form::Form;
 use super::super::shell::Shell;
-use super::super::show::Money;
+use super::super::show::{self, Money};
 use super::super::visitor::Visitor;
 use super::super::{Needs, go, page, page_with};
 use super::Head;
@@ -25,6 +26,7 @@ struct Step {
     /// The name in addresses, here and of the API.
     name: &'static str,
     action: Action,
+    command: Command,
     question: &'static str,
     /// What happens then.
     then: &'static [&'static str],
@@ -37,6 +39,7 @@ const STEPS: [Step; 5] = [
     Step {
         name: "launch",
         action: Action::LaunchCampaign,
+        command: Command::Launch,
         question: "Launch this campaign?",
         then: &[
             "Clicks are credited from now on, and orders that follow them earn.",
@@ -49,6 +52,7 @@ const STEPS: [Step; 5] = [
     Step {
         name: "pause",
         action: Action::PauseCampaign,
+        command: Command::Pause,
         question: "Pause this campaign?",
         then: &[
             "No new click is credited while it is paused; links still lead to your shop.",
@@ -60,6 +64,7 @@ const STEPS: [Step; 5] = [
     Step {
         name: "resume",
         action: Action::ResumeCampaign,
+        command: Command::Resume,
         question: "Resume this campaign?",
         then: &["Clicks are credited again."],
         button: "Resume",
@@ -68,6 +73,7 @@ const STEPS: [Step; 5] = [
     Step {
         name: "complete",
         action: Action::CompleteCampaign,
+        command: Command::Complete,
         question: "End this campaign?",
         then: &[
             "No new click is credited. Earlier clicks still earn within their windows.",
@@ -80,6 +86,7 @@ const STEPS: [Step; 5] = [
     Step {
         name: "cancel",
         action: Action::CancelCampaign,
+        command: Command::Cancel,
         question: "Cancel this campaign?",
         then: &["All of its money goes back to you.", "It cannot be opened again."],
         button: "Cancel it",
@@ -107,7 +114,15 @@ pub(in super::super) async fn ask(
 ) -> Result<Response, Problem> {
     let step = step(&name)?;
     visitor.caller.may(step.action)?;
-    let head = visitor.caller.look_at(campaign, |state, _| Head::of(state, ""))?;
+    let (head, is_listed, state) = visitor.caller.look_at(campaign, |state, _| {
+        let is_listed = state.state().after(step.command).is_some();
+        (Head::of(state, ""), is_listed, show::state(state.state()).text())
+    })?;
+    if !is_listed {
+        let detail =
+            format!("the campaign is {}: this step is not open to it", state.to_lowercase());
+        return Err(Problem::new(StatusCode::CONFLICT, "campaign_state", detail));
+    }
     let shell = visitor.titled(step.question);
     page(StatusCode::OK, &Ask { shell, head, step, key: key() })
 }
@@ -173,6 +188,10 @@ pub(in super::super) async fn fund(
     form: Form,
 ) -> Result<Response, Problem> {
     let amount = form.amount("amount")?;
+    if amount == 0 {
+        let detail = "more than 0";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about("amount"));
+    }
     let currency = visitor.caller.look_at(campaign, |state, _| state.terms().currency)?;
     let body = json!({ "amount": { "amount": amount, "currency": currency.code() } });
     let path = format!("/campaigns/{campaign}/deposits");

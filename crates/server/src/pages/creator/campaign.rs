@@ -67,6 +67,7 @@ struct Page {
     brand: String,
     offer: String,
     state: Chip,
+    is_frozen: bool,
     ended_at: Option<Moment>,
     /// Whether what is made now can earn something.
     may_share: bool,
@@ -194,6 +195,7 @@ pub(in super::super) async fn show(
                 brand: String::new(),
                 offer: show::offer(terms),
                 state: show::state(state.state()),
+                is_frozen: state.frozen() > 0,
                 ended_at: ended_at.map(Moment),
                 may_share: ended_at.is_none() && !is_over,
                 earnings,

@@ -28,6 +28,10 @@ struct Card {
     ends_at: Moment,
     confirmed: Money,
     free: Money,
+    /// Whether a deposit is disputed: nobody can join then.
+    is_frozen: bool,
+    /// Whether nothing is free for new orders.
+    is_used_up: bool,
     clearing_days: u32,
     key: String,
     /// Its proof of funds.
@@ -64,6 +68,8 @@ fn card(state: &Campaign) -> Option<Card> {
         ends_at: Moment(terms.ends_at),
         confirmed: money(state.confirmed_budget()),
         free: money(state.free()),
+        is_frozen: state.frozen() > 0,
+        is_used_up: !state.free().is_positive(),
         clearing_days: terms.clearing_days,
         key: key(),
         funds: format!("/c/{}", state.id()),

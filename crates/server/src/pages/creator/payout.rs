@@ -18,7 +18,8 @@ use super::super::shell::Shell;
 use super::super::show::{self, Chip, Moment, Money};
 use super::super::visitor::Visitor;
 use super::brand_name;
-use crate::api::{Path, not_found};
+use super::statement::nothing;
+use crate::api::{Path, Query, not_found};
 use crate::problem::Problem;
 
 struct Line {
@@ -29,6 +30,19 @@ struct Line {
     rate: String,
     earned: Money,
     drawn: Money,
+    /// Why it is not all of what was earned, or more.
+    note: String,
+}
+
+/// Lines of a page: it has to stay small.
+const LINES: usize = 100;
+
+/// Which lines are asked for.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(in super::super) struct From {
+    /// How many come before.
+    line: usize,
 }
 
 #[derive(Template)]
@@ -46,7 +60,34 @@ struct Page {
     reference: String,
     is_late: bool,
     lines: Vec<Line>,
+    /// How many there are altogether.
+    count: usize,
+    /// The number of the first that is shown.
+    first: usize,
+    before: Option<String>,
+    after: Option<String>,
     sum: Money,
+}
+
+/// What explains a line that does not pay all that was earned, or pays more.
+fn note(state: &Campaign, unit: &Unit, drawn: Minor) -> String {
+    let money = |amount| Money(amount, state.terms().currency).plain();
+    let mut notes = Vec::new();
+    notes.extend(nothing(state.terms(), unit).map(str::to_owned));
+    if unit.clawed.is_positive() {
+        let clawed = money(unit.clawed);
+        notes
+            .push(format!("given back after it was paid: {clawed} are paid off by later earnings"));
+    }
+    if unit.netted.is_positive() {
+        let netted = money(unit.netted);
+        notes.push(format!("{netted} of it paid off what had been given back after it was paid"));
+    }
+    let elsewhere = unit.planned - drawn;
+    if elsewhere.is_positive() {
+        notes.push(format!("{} of it are in another payout", money(elsewhere)));
+    }
+    notes.join("; ")
 }
 
 fn line(state: &Campaign, unit: &Unit, drawn: Minor) -> Line {
@@ -70,13 +111,21 @@ fn line(state: &Campaign, unit: &Unit, drawn: Minor) -> Line {
         rate,
         earned: money(unit.commission),
         drawn: money(drawn),
+        note: note(state, unit, drawn),
     }
 }
 
-fn shown(visitor: &Visitor, state: &Campaign, seq: Seq, payout: &Payout) -> Page {
+fn shown(visitor: &Visitor, state: &Campaign, (seq, payout): (Seq, &Payout), from: usize) -> Page {
     let currency = state.terms().currency;
-    let lines = state.parts_of(seq).map(|(unit, drawn)| line(state, unit, drawn));
+    let count = state.parts_of(seq).count();
+    // A page that is not there is the last.
+    let from = from.min(count.saturating_sub(1)) / LINES * LINES;
+    let lines = state.parts_of(seq).skip(from).take(LINES);
+    let lines = lines.map(|(unit, drawn)| line(state, unit, drawn));
     let sum = state.parts_of(seq).map(|(_, drawn)| drawn).sum();
+    let here = format!("/creator/campaigns/{}/payouts/{seq}", state.id());
+    let page_at = |line: usize| format!("{here}?line={line}");
+    let next = from + LINES;
     Page {
         shell: visitor.titled(format!("Payout {seq}")),
         back: format!("/creator/campaigns/{}", state.id()),
@@ -90,6 +139,10 @@ fn shown(visitor: &Visitor, state: &Campaign, seq: Seq, payout: &Payout) -> Page
         reference: payout_reference(state.id(), seq),
         is_late: payout.source == PayoutSource::Unclaimed,
         lines: lines.collect(),
+        count,
+        first: from + 1,
+        before: from.checked_sub(LINES).map(page_at),
+        after: (next < count).then(|| page_at(next)),
         sum: Money(sum, currency),
     }
 }
@@ -98,11 +151,12 @@ fn shown(visitor: &Visitor, state: &Campaign, seq: Seq, payout: &Payout) -> Page
 pub(in super::super) async fn show(
     visitor: Visitor,
     Path((campaign, seq)): Path<(CampaignId, Seq)>,
+    Query(from): Query<From>,
 ) -> Result<Response, Problem> {
     let looked = visitor.caller.look_at(campaign, |state, is_seen| {
         let payout = state.payouts().get(&seq)?;
         let is_seen = is_seen(state.enrollment(payout.enrollment).id);
-        is_seen.then(|| (shown(&visitor, state, seq, payout), state.brand()))
+        is_seen.then(|| (shown(&visitor, state, (seq, payout), from.line), state.brand()))
     });
     let (mut shown, brand) = looked?.ok_or_else(not_found)?;
     shown.brand = tokio::task::block_in_place(|| brand_name(&visitor.caller.shared, brand))?;

@@ -8,9 +8,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use sponsorhub_app::earnings::Earnings;
 use sponsorhub_app::workers::payout_reference;
-use sponsorhub_core::campaign::terms::RateValue;
+use sponsorhub_core::campaign::terms::{RateValue, Terms};
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
+use sponsorhub_core::ledger::account::Account;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::Payout;
 use sponsorhub_core::ledger::unit::{Unit, UnitKind};
@@ -44,6 +45,23 @@ struct Fixed {
     earned: Money,
 }
 
+/// How what was earned and what was paid fit together, where they are not the same.
+struct Bridge {
+    earned: Money,
+    /// What waits for the brand's funds.
+    unmet: Option<Money>,
+    /// What was paid before it was given back.
+    clawed: Option<Money>,
+    /// What of later earnings paid that off.
+    netted: Option<Money>,
+    /// What of it later earnings still pay off.
+    open: Option<Money>,
+    /// What of it nothing pays off any more.
+    written_off: Option<Money>,
+    /// Paid, on its way or still to be paid.
+    together: Money,
+}
+
 struct Paid {
     planned_on: String,
     reference: String,
@@ -67,6 +85,7 @@ struct Page {
     days: Vec<Day>,
     fixed: Vec<Fixed>,
     earned: Money,
+    bridge: Option<Bridge>,
     payouts: Vec<Paid>,
     paid: Money,
 }
@@ -109,6 +128,46 @@ fn days(state: &Campaign, no: EnrollmentNo) -> Vec<Day> {
         earned: money(earned),
     });
     shown.collect()
+}
+
+/// Why a conversion earns nothing; none where it earns something, or what is given back says it.
+pub(super) fn nothing(terms: &Terms, unit: &Unit) -> Option<&'static str> {
+    if unit.kind != UnitKind::Conversion || unit.commission.is_positive() {
+        return None;
+    }
+    Some(if unit.refunded.is_positive() {
+        "given back"
+    } else if unit.order < terms.min_order {
+        "smaller than the smallest order that counts"
+    } else if terms.creator_cap.is_some() && !unit.granted.is_positive() {
+        "over the most for one creator"
+    } else {
+        "its rate pays nothing"
+    })
+}
+
+fn bridge(state: &Campaign, no: EnrollmentNo) -> Option<Bridge> {
+    let money = |amount| Money(amount, state.terms().currency);
+    let some = |amount: Minor| amount.is_positive().then(|| money(amount));
+    let [mut earned, mut funded, mut clawed, mut netted] = [Minor::ZERO; 4];
+    for unit in state.units().iter().filter(|unit| unit.enrollment == no) {
+        earned += unit.commission;
+        funded += unit.creator;
+        clawed += unit.clawed;
+        netted += unit.netted;
+    }
+    let unmet = earned - funded;
+    let is_plain = unmet.is_zero() && clawed.is_zero() && netted.is_zero();
+    let open = state.balances().of(Account::Clawback, no);
+    (!is_plain).then(|| Bridge {
+        earned: money(earned),
+        unmet: some(unmet),
+        clawed: some(clawed),
+        netted: some(netted),
+        open: some(open),
+        written_off: some(clawed - netted - open),
+        together: money(funded + clawed - netted),
+    })
 }
 
 fn own_payouts(state: &Campaign, no: EnrollmentNo) -> impl Iterator<Item = (Seq, &Payout)> {
@@ -157,6 +216,7 @@ pub(in super::super) async fn show(
             days: days(&state, no),
             fixed: fixed.collect(),
             earned: money(own().map(|unit| unit.commission).sum()),
+            bridge: bridge(&state, no),
             payouts: payouts.collect(),
             paid: money(paid),
         };
@@ -164,7 +224,7 @@ pub(in super::super) async fn show(
     })
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 13] = [
     "entry",
     "day",
     "what",
@@ -173,6 +233,8 @@ const HEAD: [&str; 11] = [
     "given back",
     "rate",
     "earned",
+    "paid off",
+    "clawed back",
     "paid",
     "currency",
     "reference",
@@ -184,8 +246,8 @@ fn earned(state: &Campaign, unit: &Unit, today: i64) -> csv::Row {
     let matures = unit.day.saturating_add(1).saturating_add(i64::from(terms.clearing_days));
     let stands = if unit.held {
         "held"
-    } else if unit.commission.is_zero() {
-        "earns nothing"
+    } else if let Some(why) = nothing(terms, unit) {
+        why
     } else if !unit.unplanned().is_positive() {
         "in a payout"
     } else if unit.matures_at_once() || matures <= today {
@@ -207,6 +269,8 @@ fn earned(state: &Campaign, unit: &Unit, today: i64) -> csv::Row {
         of_order(csv::amount(unit.refunded)),
         of_order(rate),
         csv::amount(unit.commission),
+        csv::amount(unit.netted),
+        csv::amount(unit.clawed),
         String::new(),
         terms.currency.code().to_owned(),
         String::new(),
@@ -216,7 +280,7 @@ fn earned(state: &Campaign, unit: &Unit, today: i64) -> csv::Row {
 fn paid(state: &Campaign, seq: Seq, payout: &Payout) -> csv::Row {
     let mut row = vec![seq.to_string(), words::date(payout.day), "payout".to_owned()];
     row.push(show::payout(payout.state).text().to_lowercase());
-    row.extend(std::iter::repeat_n(String::new(), 4));
+    row.extend(std::iter::repeat_n(String::new(), 6));
     row.extend([
         csv::amount(payout.amount),
         state.terms().currency.code().to_owned(),

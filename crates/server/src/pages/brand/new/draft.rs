@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sponsorhub_app::fees::Fees;
 use sponsorhub_app::orders::day_of_date;
 use sponsorhub_app::reading;
+use sponsorhub_core::campaign::lifecycle::RUN_DAYS_MAX;
 use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::time::{DAY_MS, day_of};
 
@@ -13,6 +14,7 @@ use super::super::field::{
 };
 use super::meaning;
 use crate::problem::Problem;
+use crate::words;
 
 const CURRENCIES: Kind =
     Kind::Choice(&[("USD", "US dollar"), ("EUR", "Euro"), ("GBP", "Pound sterling")]);
@@ -191,9 +193,12 @@ impl Draft {
     /// The end of the last day.
     fn ends_at(&mut self) -> Option<i64> {
         let day = day_of_date(self.text("ends_on"));
-        let is_ahead = day.is_some_and(|day| day >= day_of(self.now));
-        if !is_ahead {
+        let today = day_of(self.now);
+        let last = today.saturating_add(i64::from(RUN_DAYS_MAX) - 1);
+        if !day.is_some_and(|day| day >= today) {
             self.wrong("ends_on", "a day to come, as in 2027-01-31");
+        } else if !day.is_some_and(|day| day <= last) {
+            self.wrong("ends_on", format!("within 24 months, so not after {}", words::date(last)));
         }
         day.map(|day| (day + 1) * DAY_MS)
     }
@@ -233,7 +238,6 @@ mod tests {
     use sponsorhub_core::money::{Currency, Minor};
 
     use super::*;
-    use crate::words;
 
     const NOW: i64 = 20_000 * DAY_MS;
 
@@ -246,7 +250,7 @@ mod tests {
     #[test]
     fn a_form_says_the_terms_that_it_shows() {
         let said =
-            draft(&format!("{GOOD}&rate=12.5&budget=1,500&base=20&creator_cap=300&min_order=5"))
+            draft(&format!("{GOOD}&rate=12.5&budget=1.500,00&base=20&creator_cap=300&min_order=5"))
                 .said();
         let wanted = json!({
             "currency": "USD", "budget": 150_000, "ends_at": 20_058_i64 * DAY_MS,
@@ -267,6 +271,8 @@ mod tests {
             ("budget=0", "budget"),
             ("ends_on=2020-01-01", "ends_on"),
             ("ends_on=tomorrow", "ends_on"),
+            ("ends_on=2026-10-05", "ends_on"),
+            ("ends_on=2999-01-01", "ends_on"),
             ("hosts=", "hosts"),
             ("rate=101", "rate"),
             ("rate=-1", "rate"),

@@ -34,17 +34,21 @@ pub struct Approvals(Mutex<HashMap<String, Proposal>>);
 impl Approvals {
     /// `who` wants `what`, which says everything that matters: another amount is another proposal. Until it
     /// `may_be_agreed`, a second word changes nothing. People are named as they sign in, by what never changes;
-    /// the word of somebody who does not act any more (`acts`) is none.
+    /// the word of somebody who does not act any more, or not since then (`acts`, with the time of the word),
+    /// is none.
     pub fn say(
         &self,
         what: &str,
         who: &str,
-        (may_be_agreed, acts): (bool, impl Fn(&str) -> bool),
+        (may_be_agreed, acts): (bool, impl Fn(&str, i64) -> bool),
         now: i64,
     ) -> Approval {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, proposal| now < proposal.until);
-        if waiting.get(what).is_some_and(|first| first.by != who && !acts(&first.by)) {
+        let is_none = |first: &Proposal| {
+            first.by != who && !acts(&first.by, first.until.saturating_sub(VALID_MS))
+        };
+        if waiting.get(what).is_some_and(is_none) {
             waiting.remove(what);
         }
         if let Some(first) = waiting.get(what).cloned() {
@@ -73,21 +77,29 @@ mod tests {
     fn two_different_people_agree_on_the_same_thing_once_and_in_time() {
         let approvals = Approvals::default();
         let waits = Approval::Waits(VALID_MS);
-        let say = |what, who, now| approvals.say(what, who, (true, |_: &str| true), now);
+        let say = |what, who, now| approvals.say(what, who, (true, |_: &str, _: i64| true), now);
         assert_eq!(say("100", "ada", 0), waits);
         assert_eq!(say("100", "ada", 1), waits, "nobody agrees with themself");
         assert_eq!(say("200", "eve", 1), Approval::Waits(VALID_MS + 1));
-        assert_eq!(approvals.say("100", "eve", (false, |_: &str| true), 1), waits, "not yet");
+        assert_eq!(
+            approvals.say("100", "eve", (false, |_: &str, _: i64| true), 1),
+            waits,
+            "not yet"
+        );
         let both = Approval::Agreed(["ada".to_owned(), "eve".to_owned()]);
         assert_eq!(say("100", "eve", 2), both);
         // Their word is used up: the same again takes two again.
         assert_eq!(say("100", "eve", 2), Approval::Waits(VALID_MS + 2));
         // The word of who acts no more is none: the next one's is the first.
-        let acts = |who: &str| who != "ada";
+        let acts = |who: &str, _: i64| who != "ada";
         assert_eq!(say("300", "ada", 3), Approval::Waits(VALID_MS + 3));
         assert_eq!(approvals.say("300", "eve", (true, acts), 4), Approval::Waits(VALID_MS + 4));
         let other = Approval::Agreed(["eve".to_owned(), "bob".to_owned()]);
         assert_eq!(approvals.say("300", "bob", (true, acts), 5), other);
+        // Nor is that of who became one only after it.
+        assert_eq!(say("400", "ada", 10), Approval::Waits(VALID_MS + 10));
+        let since = |_: &str, said_at: i64| said_at > 10;
+        assert_eq!(approvals.say("400", "eve", (true, since), 11), Approval::Waits(VALID_MS + 11));
         // A day later nobody remembers.
         assert_eq!(say("100", "ada", 2 * VALID_MS), Approval::Waits(3 * VALID_MS));
     }

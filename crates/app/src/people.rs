@@ -134,17 +134,22 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
             if given >= listed {
                 return Ok(Heeded::Nothing);
             }
-            change(desk, &known, (given.name(), known.suspended_at), heeded_at(&known, at, now))
+            let place = (given.name(), known.suspended_at);
+            change(desk, &known, place, (heeded_at(&known, at, now), Decider::Team))
         }
         What::UserGone { .. } => {
             // Whenever it is told: nobody of a deleted id comes back.
-            change(desk, &known, (&known.role, suspended), at.max(known.changed_at))?;
+            let at = at.max(known.changed_at);
+            change(desk, &known, (&known.role, suspended), (at, Decider::Team))?;
             match known.party.filter(|_| known.role == Role::Creator.name()) {
                 Some(creator) => ask_erasure(desk, CreatorId(creator), now),
                 None => Ok(Heeded::Less),
             }
         }
-        _ => change(desk, &known, (&known.role, suspended), heeded_at(&known, at, now)),
+        _ => {
+            let at = heeded_at(&known, at, now);
+            change(desk, &known, (&known.role, suspended), (at, Decider::Team))
+        }
     }
 }
 
@@ -159,7 +164,7 @@ fn change(
     desk: &Desk,
     known: &User,
     (role, suspended_at): (&str, Option<i64>),
-    at: i64,
+    (at, by): (i64, Decider),
 ) -> Result<Heeded, CommandError> {
     let change = UserChange {
         subject: known.subject.clone(),
@@ -167,7 +172,7 @@ fn change(
         suspended_at,
         at,
         keeps_an_owner: false,
-        by: Decider::Team,
+        by,
     };
     desk.record(Change::Api(ApiChange::ChangeUser(change)), None)?;
     Ok(Heeded::Less)

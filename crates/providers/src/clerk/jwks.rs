@@ -88,7 +88,11 @@ impl KeyCache {
             return Ok(key);
         }
         let turn = self.fetching.lock().await;
-        self.fetch_if_due(now).await;
+        // Whoever waited while somebody else tried does not try once more: a provider that hangs would keep a
+        // whole line waiting, one after the other.
+        if self.known().tried_at == known.tried_at {
+            self.fetch_if_due(now).await;
+        }
         drop(turn);
         let known = self.known();
         known.get(kid, now).ok_or_else(|| {

@@ -102,7 +102,11 @@ pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Prob
                 Some(known) => known,
                 None => enter(&caller, &name, &seed)?,
             };
-            Ok((StatusCode::OK, shown(&caller, caller.role, Some(party))?))
+            // The place may be a smaller one than the token asked for.
+            let listed = caller.shared.desk.registry(|registry| registry.user(&caller.subject));
+            let listed = listed.map_err(Fault::from)?.and_then(|user| Role::from_name(&user.role));
+            let role = listed.map_or(caller.role, |listed| listed.min(caller.role));
+            Ok((StatusCode::OK, shown(&caller, role, Some(party))?))
         })
     };
     caller.once(&body, |_| {}, done).await

@@ -68,18 +68,18 @@ impl Caller {
     }
 
     /// Whether somebody is an operator at this moment.
-    fn operates(&self, subject: &str) -> bool {
+    fn operates(&self, subject: &str, since: i64) -> bool {
         let known = self.shared.desk.registry(|registry| registry.user(subject));
-        known
-            .ok()
-            .flatten()
-            .is_some_and(|user| user.role == Role::Admin.name() && user.suspended_at.is_none())
+        known.ok().flatten().is_some_and(|user| {
+            let is_operator = user.role == Role::Admin.name() && user.suspended_at.is_none();
+            is_operator && user.changed_at <= since
+        })
     }
 
     /// This operator's word for `what`, and as the answer says it. Who agrees is named as the ledger does.
     fn says(&self, what: &str, may_be_agreed: bool) -> (Approval, Value) {
         let (who, now) = (&self.subject, self.shared.clock.now());
-        let acts = |subject: &str| self.operates(subject);
+        let acts = |subject: &str, said_at: i64| self.operates(subject, said_at);
         let approval = self.shared.approvals.say(what, who, (may_be_agreed, acts), now);
         let approval = match approval {
             Approval::Agreed(people) => Approval::Agreed(people.map(|who| self.operator(&who))),

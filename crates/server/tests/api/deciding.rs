@@ -219,6 +219,33 @@ async fn who_joins_a_team_of_which_somebody_is_shut_out_waits_for_an_operator() 
     assert_eq!((status, code(&problem)), (409, "operator_suspended"));
 }
 
+/// Nor does whom an owner shut out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_joins_a_team_of_which_an_owner_shut_somebody_out_looks_on() {
+    let world = World::start().await;
+    let owner = |user: &str| token(&world, user, "brand", Some("admin"));
+    let (ann, mia) = (owner("user_ann"), owner("user_mia"));
+    for who in [&ann, &mia] {
+        let (status, told) = me(&world, who, Some("Acme")).await;
+        assert_eq!((status.as_u16(), &told["role"]), (200, &json!("owner")), "{told}");
+    }
+    let place = async |who: &str, of: &str, body: Value, key: &str| {
+        let path = format!("/team/{of}");
+        ask(&world, who, (Method::PUT, &path), (&body, key)).await.0
+    };
+    let shut = json!({ "role": "viewer", "is_suspended": true });
+    assert_eq!(place(&ann, "user_mia", shut, "1").await, 200);
+    let again = owner("user_mia2");
+    let (status, told) = me(&world, &again, Some("Acme")).await;
+    assert_eq!((status.as_u16(), &told["role"]), (200, &json!("viewer")), "{told}");
+    let back = json!({ "is_suspended": false });
+    assert_eq!(place(&again, "user_mia", back.clone(), "2").await, 403);
+    assert_eq!(place(&again, "user_ann", json!({ "is_suspended": true }), "3").await, 403);
+    // Who is who they say they are is raised.
+    assert_eq!(place(&ann, "user_mia2", json!({ "role": "owner" }), "4").await, 200);
+    assert_eq!(place(&again, "user_mia", back, "5").await, 200);
+}
+
 /// However an operator's word and the machine's meet, the machine's stands.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_removed_at_the_machine_is_not_let_in_by_a_request_of_the_same_moment() {

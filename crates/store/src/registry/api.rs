@@ -117,7 +117,8 @@ pub enum ApiChange {
     /// issued. Whoever acts for a brand in an organisation is in the team of the brand that this is; where
     /// there is none yet, an owner's joining makes it. All of it in one step, so that an organisation is one
     /// brand, and whoever is refused leaves nothing behind. Who joins a team of which an operator has suspended
-    /// somebody is suspended like them, until an operator lets them in.
+    /// somebody is suspended like them, until an operator lets them in; and where an owner has, who joins looks on until an
+    /// owner raises them.
     Admit {
         /// Who. The party is the one to be made where there is none yet.
         user: User,

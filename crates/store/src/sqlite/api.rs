@@ -81,13 +81,19 @@ fn admit(connection: &Connection, user: &User, name: &str) -> Result<(), Stop> {
     let organisation = user.organisation.as_ref().filter(|_| is_of_brand);
     let team = organisation.map(|organisation| party_of_organisation(connection, organisation));
     if let Some(party) = team.transpose()?.flatten() {
-        // Whom an operator shut out is not to come back under another account.
-        let is_shut = "SELECT 1 FROM users WHERE party = ?1 AND suspended_by_operator";
-        let is_shut = connection.prepare_cached(is_shut)?.exists([party])?;
+        // Who was shut out is not to come back under another account: not by an operator's word at all, and
+        // by an owner's without a place that could undo it.
+        let has = |sql: &str| connection.prepare_cached(sql)?.exists([party]);
+        let is_shut = has("SELECT 1 FROM users WHERE party = ?1 AND suspended_by_operator")?;
+        let has_shut = has("SELECT 1 FROM users WHERE party = ?1 AND suspended_at_ms IS NOT NULL")?
+            && has(
+                "SELECT 1 FROM users WHERE party = ?1 AND role = 'owner' AND suspended_at_ms IS NULL",
+            )?;
+        let role = if has_shut { "viewer".to_owned() } else { user.role.clone() };
         let suspended_at = is_shut.then_some(user.created_at).or(user.suspended_at);
         let suspended_by_operator = is_shut || user.suspended_by_operator;
         let party = Some(party);
-        let user = User { party, suspended_at, suspended_by_operator, ..user.clone() };
+        let user = User { role, party, suspended_at, suspended_by_operator, ..user.clone() };
         return keep_user(connection, &user);
     }
     let Some(party) = user.party else { return keep_user(connection, user) };

@@ -9,6 +9,7 @@ mod advance;
 mod disburse;
 mod holdings;
 mod jobs;
+mod lag;
 mod pauses;
 mod refund;
 mod retention;
@@ -36,10 +37,12 @@ use crate::ports::{Outcome, PaymentProvider};
 pub use disburse::{attempt_key, came_back, payout_reference};
 pub use holdings::Holding;
 pub use jobs::Job;
+pub use lag::Lag;
 pub use refund::refund_reference;
 pub use retention::{ACCESS_MS, DEDUP_KEY_MS, DELIVERIES_MS};
 pub use standing::{JobStatus, Standing};
 
+use lag::Lags;
 use pauses::Pauses;
 use settling::Withheld;
 
@@ -57,6 +60,9 @@ const ABSENT_MS: i64 = 600_000;
 
 /// How often a deposit is read again of which nothing new is expected, milliseconds.
 const RECHECK_MS: i64 = 6 * 3_600_000;
+
+/// Events that are counted as waiting at most.
+const EVENTS: usize = 1_000;
 
 /// Pause after a reading of the provider's list of events that failed, milliseconds.
 const POLL_AGAIN_MS: i64 = 10_000;
@@ -104,6 +110,8 @@ struct Memory {
     /// Charges behind deposits.
     charges: HashMap<(CampaignId, Seq), String>,
     standing: Standing,
+    /// What the tick under way has found waiting.
+    lags: Lags,
     /// Which jobs are paused.
     paused: Vec<Job>,
     /// Whether the next tick deals with events that wait, due or not.
@@ -153,6 +161,11 @@ impl Workers {
             let dealt = inbox::deal(&self.desk, &*self.provider, (now, due)).await;
             done += self.note(Job::Inbox.name(), now, dealt);
         }
+        let waiting = self.desk.registry(|registry| registry.waiting_events(i64::MAX, EVENTS))?;
+        let oldest_at = waiting.iter().map(|event| event.received_at).min();
+        let waiting = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let inbox = (Job::Inbox.name(), Lag { waiting, oldest_at });
+        self.with(|memory| memory.lags = [inbox].into());
         let mut after = 0;
         loop {
             let page = self.desk.read(|reader| reader.campaigns(after, PAGE))?;
@@ -168,6 +181,10 @@ impl Workers {
             self.note(Job::Holdings.name(), now, self.holdings(now).await);
         }
         done += self.retain(now);
+        self.with(|memory| {
+            let lags = std::mem::take(&mut memory.lags);
+            memory.standing.note_lags(lags);
+        });
         if done == 0 {
             self.with(|memory| memory.standing.settled_at = now);
         }
@@ -196,6 +213,11 @@ impl Workers {
         if self.runs(Job::Refund) {
             done += self.note(Job::Refund.name(), now, self.refund(id, now).await);
         }
+        let rolled_at = self.with(|memory| memory.advanced_at.get(&id).copied());
+        let mut lags = self.with(|memory| std::mem::take(&mut memory.lags));
+        // A ledger that cannot be read is told by the jobs above.
+        drop(self.desk.look(id, |state| lag::add_campaign(&mut lags, state, rolled_at)));
+        self.with(|memory| memory.lags = lags);
         done
     }
 

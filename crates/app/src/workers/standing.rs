@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sponsorhub_core::money::Currency;
 
 use super::Holding;
+use super::lag::{Lag, Lags};
 
 /// How a kind of work went, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct JobStatus {
     pub done: u64,
     /// What went wrong at its last run.
     pub error: Option<String>,
+    /// What was left for it after the last tick.
+    pub lag: Lag,
 }
 
 /// How all work stands.
@@ -31,6 +34,17 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Notes what a tick has left for each job.
+    pub(super) fn note_lags(&mut self, mut lags: Lags) {
+        for (name, status) in &mut self.jobs {
+            status.lag = lags.remove(name).unwrap_or_default();
+        }
+        // Also of a job that was paused since the start.
+        for (name, lag) in lags {
+            self.jobs.entry(name).or_default().lag = lag;
+        }
+    }
+
     /// Notes that a job ran, how many things it did and what went wrong. It runs for each campaign: one
     /// that went well does not hide another that did not.
     pub(super) fn note(
@@ -65,7 +79,15 @@ mod tests {
         assert_eq!(error(&standing).as_deref(), Some("declined"));
         // At the next tick all went well.
         standing.note("disburse", 2_000, 0, None);
-        let status = JobStatus { last_run_at: 2_000, last_done_at: 1_000, done: 2, error: None };
+        let mut status =
+            JobStatus { last_run_at: 2_000, last_done_at: 1_000, done: 2, ..JobStatus::default() };
         assert_eq!(standing.jobs["disburse"], status);
+        // What waits is told of the last tick alone.
+        let lag = Lag { waiting: 3, oldest_at: Some(500) };
+        standing.note_lags([("disburse", lag), ("refund", lag)].into());
+        status.lag = lag;
+        assert_eq!((&standing.jobs["disburse"], standing.jobs["refund"].lag), (&status, lag));
+        standing.note_lags(Lags::new());
+        assert_eq!(standing.jobs["disburse"].lag, Lag::default());
     }
 }

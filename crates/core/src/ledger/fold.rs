@@ -132,6 +132,14 @@ impl Fold {
         (limit - self.used).min(self.funds).or_zero()
     }
 
+    /// Conversions that no run has counted yet: whose, and the order amount.
+    pub(super) fn conversions_to_come(&self) -> impl Iterator<Item = (EnrollmentNo, Minor)> {
+        self.pending.iter().filter_map(|pending| match pending.what {
+            Scan::Conversion(taken) => Some((taken.enrollment, taken.order)),
+            Scan::Reversal { .. } | Scan::Fact { .. } => None,
+        })
+    }
+
     pub(super) fn pending_conversion(&self, seq: Seq) -> Option<(EnrollmentNo, Minor)> {
         let index = self.pending.binary_search_by_key(&seq, |pending| pending.seq).ok()?;
         match self.pending.get(index)?.what {

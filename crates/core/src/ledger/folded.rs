@@ -226,6 +226,12 @@ impl Campaign {
         counted.map(|deposit| (deposit.budget_part - deposit.reversed).or_zero()).sum()
     }
 
+    /// Conversions that were taken in and that no rollup has counted yet: whose, and the order amount. What they
+    /// earn is not decided.
+    pub fn conversions_to_come(&self) -> impl Iterator<Item = (EnrollmentNo, Minor)> {
+        self.fold.conversions_to_come()
+    }
+
     /// What decides which events the campaign takes in.
     pub fn gate(&self) -> &Gate {
         &self.gate

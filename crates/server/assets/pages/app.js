@@ -28,9 +28,27 @@ function writeTimes(within) {
   }
 }
 
+// Amounts inside of sentences, too, so that a page has one way of writing them.
+const said = /(?<![\d.,])\d{1,3}(?:,\d{3})*\.\d\d(?=[\s\u00a0](?:USD|EUR|GBP)(?![A-Z]))/g;
+const verbatim = "code, pre, textarea, script, style, .mono, .money, .amount";
+
+function writeSentences(within) {
+  const texts = document.createTreeWalker(within.body ?? within, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.parentElement?.closest(verbatim)) {
+      const written = text.data.replace(said, (amount) => numbers.format(amount.replaceAll(",", "")));
+      if (written !== text.data) {
+        text.data = written;
+      }
+    }
+  }
+}
+
 function write(within) {
   writeTimes(within);
   writeAmounts(within);
+  writeSentences(within);
 }
 
 write(document);
@@ -74,13 +92,23 @@ addEventListener("pageshow", () => {
   }
 });
 
-// Asks for a page again, and puts its parts in the place of those that are shown.
+let asking = null;
+
+// Asks for a page again, and puts its parts in the place of those that are shown. An answer that was overtaken by
+// another question is none any more.
 async function renew(address) {
-  const answer = await fetch(address, { headers: { accept: "text/html" } });
+  asking?.abort();
+  const asked = new AbortController();
+  asking = asked;
+  const answer = await fetch(address, { headers: { accept: "text/html" }, signal: asked.signal });
   if (!answer.ok) {
     return;
   }
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await answer.text();
+  if (asking !== asked) {
+    return;
+  }
+  const page = new DOMParser().parseFromString(text, "text/html");
   write(page);
   for (const part of document.querySelectorAll("[data-part]")) {
     const news = page.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
@@ -110,10 +138,13 @@ if (watched) {
     }
   });
   stream.addEventListener("message", (event) => {
-    if (event.data === seen) {
+    // The page knows its ledger; the clicks of the moment come with the first word.
+    const isFirst = !seen.includes(".") && event.data.split(".")[0] === seen;
+    const isKnown = isFirst || event.data === seen;
+    seen = event.data;
+    if (isKnown) {
       return;
     }
-    seen = event.data;
     waits ??= setTimeout(() => {
       waits = null;
       renew(location.href).catch(() => {});

@@ -29,6 +29,8 @@ fn shown(name: &str, standing: &Standing, paused: &[PausedJob]) -> Value {
         "last_done_at": time(job.last_done_at),
         "done": job.done,
         "error": job.error,
+        "waiting": job.lag.waiting,
+        "oldest_at": job.lag.oldest_at,
         "may_be_paused": Job::from_name(name).is_some(),
         "paused_at": paused.map(|paused| paused.since),
         "paused_by": paused.map(|paused| &paused.subject),

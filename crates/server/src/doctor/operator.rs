@@ -9,6 +9,7 @@ use sponsorhub_store::registry::Endpoint;
 
 use super::{Finding, Severity};
 use crate::shared::Shared;
+use crate::words;
 
 /// Campaigns that are looked through at a time.
 const PAGE: usize = 1_000;
@@ -55,11 +56,8 @@ fn work(shared: &Shared, now: i64) -> Vec<Finding> {
     }
     for (currency, holding) in &standing.holdings {
         if holding.missing().is_positive() {
-            let meaning = format!(
-                "{} {} in minor units, which campaigns hold, are not at the provider",
-                holding.missing(),
-                currency.code()
-            );
+            let missing = words::money(holding.missing(), *currency);
+            let meaning = format!("{missing}, which campaigns hold, are not at the provider");
             let fix = "bring the money back, and set the provider's payouts to manual";
             found.push(Finding::new(Severity::Error, "funds_missing", &meaning, fix));
         }

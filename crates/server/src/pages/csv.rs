@@ -86,8 +86,11 @@ mod tests {
 
     #[test]
     fn no_cell_starts_a_formula() {
-        for text in ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"] {
+        for text in ["=1+1", "+1", "-1+2", "@SUM(A1)", "＝1"] {
             assert_eq!(cell(text), format!("\"'{text}\""));
+        }
+        for skipped in ["\t", "\r", "\n"] {
+            assert_eq!(cell(&format!("{skipped}=1")), format!("\"'{skipped}'=1\""));
         }
         for (text, safe) in [
             ("x;=1+1;", "\"x;'=1+1;\""),

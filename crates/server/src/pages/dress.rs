@@ -64,11 +64,12 @@ pub(crate) async fn dress(
     if let Some(problem) = response.extensions_mut().remove::<Problem>()
         && let Some(mut asked) = asked
     {
+        let is_expired = problem.detail == IdentityError::Expired.to_string();
         let problem = for_people(problem, &asked.method);
         let who = reader(&shared, &mut asked, (&known, problem.status())).await;
         let shell = Shell::new(&shared, &asked, who);
-        response =
-            about(&shared, &asked, shell, (&problem, &sent)).unwrap_or_else(Problem::into_response);
+        response = about(&shared, &asked, shell, (&problem, &sent, is_expired))
+            .unwrap_or_else(Problem::into_response);
     }
     let needs = response.extensions().get::<Needs>().copied();
     if let Some(needs) = needs {
@@ -99,6 +100,10 @@ fn for_people(problem: Problem, method: &Method) -> Problem {
             let detail = "what follows the ? in this address is nothing that this page knows";
             Problem::new(problem.status(), "field_invalid", detail)
         }
+        _ if problem.status() == StatusCode::UNAUTHORIZED => {
+            let detail = "nothing was changed: sign in, and then send it again";
+            Problem::new(StatusCode::UNAUTHORIZED, &problem.code, detail)
+        }
         _ => problem,
     }
 }
@@ -108,14 +113,14 @@ fn about(
     shared: &Shared,
     asked: &Parts,
     shell: Shell,
-    (problem, sent): (&Problem, &Sent),
+    (problem, sent, is_expired): (&Problem, &Sent, bool),
 ) -> Result<Response, Problem> {
     let (headers, method, status) = (&asked.headers, &asked.method, problem.status());
     let here = form::quoted(&shell.here);
     if status == StatusCode::UNAUTHORIZED && method == Method::GET {
         // A session that has only run out is renewed without a question, where the sandbox knows it.
         if let Front::Sandbox { base, .. } = &shared.front
-            && problem.detail == IdentityError::Expired.to_string()
+            && is_expired
             && cookie(headers, "__client").is_some()
         {
             let to = form::quoted(&format!("{}{}", shared.public_url, shell.here));

@@ -24,14 +24,28 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// Looks after which a stream ends: the browser asks again, and whoever may no longer see it is refused.
 const LOOKS_MAX: u32 = 25;
 
+/// How far back clicks are counted: they stand by the hour, and an hour may end between two looks.
+const CLICKS_BACK_MS: i64 = 7_200_000;
+
+/// How far a campaign has come: its last entry, and the credited clicks of the last hours.
+type Place = (Seq, u64);
+
 struct Watch {
     shared: Shared,
     campaign: CampaignId,
-    told: Option<Seq>,
+    told: Option<Place>,
     looks: u32,
 }
 
 impl Watch {
+    fn place(&self) -> Option<Place> {
+        let head = self.shared.desk.look(self.campaign, Campaign::head).ok()?;
+        let since = self.shared.clock.now().saturating_sub(CLICKS_BACK_MS);
+        let mut reader = self.shared.clicks.reader().ok()?;
+        let hours = reader.hours_of_campaign(self.campaign, (since, i64::MAX)).ok()?;
+        Some((head, hours.iter().map(|hour| hour.credited).sum()))
+    }
+
     /// The next place that is news; none where the stream is to end.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let mut stopping = self.shared.stopping.subscribe();
@@ -46,20 +60,19 @@ impl Watch {
                 return None;
             }
             self.looks += 1;
-            let head = tokio::task::block_in_place(|| {
-                self.shared.desk.look(self.campaign, Campaign::head)
-            });
-            let head = head.ok()?;
-            if self.told != Some(head) {
-                self.told = Some(head);
-                let event = Event::default().retry(AGAIN).data(head.to_string());
+            let place = tokio::task::block_in_place(|| self.place())?;
+            if self.told != Some(place) {
+                self.told = Some(place);
+                let (head, clicks) = place;
+                let event = Event::default().retry(AGAIN).data(format!("{head}.{clicks}"));
                 return Some((Ok(event), self));
             }
         }
     }
 }
 
-/// `GET /live/campaigns/{campaign}`: the number of its last entry, whenever there is another.
+/// `GET /live/campaigns/{campaign}`: the number of its last entry and how many clicks the last hours had, whenever
+/// there is another.
 pub(super) async fn campaign(
     visitor: Visitor,
     Path(campaign): Path<CampaignId>,

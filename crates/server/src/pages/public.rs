@@ -37,6 +37,10 @@ struct Funds {
     earned: Money,
     paid: Money,
     refunded: Money,
+    /// Of the platform and of the payment provider.
+    fees: Money,
+    /// Free, but beyond the budget.
+    beyond: Option<Money>,
     /// Orders whose pay waits for more funds.
     waits: Option<Money>,
     /// What creators have earned that no money is there for: a deposit was taken back.
@@ -82,6 +86,8 @@ fn funds(shell: Shell, state: &Campaign) -> Option<(Funds, BrandId)> {
         earned: money(sums.accrued + sums.paid),
         paid: money(sums.paid),
         refunded: money(sums.refunded),
+        fees: money(sums.platform_fees + sums.provider_fees),
+        beyond: Some(sums.free - state.free()).filter(|it| it.is_positive()).map(money),
         waits: unmet.is_positive().then(|| money(unmet)),
         uncovered: owed.is_positive().then(|| money(owed)),
         deposits: left.into_iter().map(|(seq, left)| (seq, money(left))).collect(),

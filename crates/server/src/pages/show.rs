@@ -55,6 +55,13 @@ pub(super) fn day(day: i64) -> String {
     format!("{day} {month} {year}")
 }
 
+/// The month of a UTC day since 1970, as in `Jan 2026`.
+pub(super) fn month(day: i64) -> String {
+    let (year, month, _) = sponsorhub_app::orders::date_of(day);
+    let month = MONTHS.get(usize::from(month).saturating_sub(1)).unwrap_or(&"?");
+    format!("{month} {year}")
+}
+
 impl Moment {
     /// Without any mark-up, for files: `2026-01-05T12:01:01Z`.
     pub(super) fn plain(self) -> String {
@@ -144,7 +151,7 @@ fn rate(kind: &str, rate: &Rate, currency: Currency) -> String {
     let kind = kind.replace('_', " ");
     let each = |start: u32, what: String| match start {
         0 => what,
-        start => format!("{what} from the {}th on", start.saturating_add(1)),
+        start => format!("{what} after the first {start}"),
     };
     let parts: Vec<String> = match rate {
         Rate::Bps(tiers) => tiers.iter().map(|(from, bps)| each(*from, percent(*bps))).collect(),
@@ -171,13 +178,13 @@ pub(super) fn offer(terms: &Terms) -> String {
 /// The fixed base and what unlocks it; none where there is none.
 pub(super) fn base(terms: &Terms) -> Option<String> {
     let unlock = match terms.base_unlock? {
-        BaseUnlock::Conversions(1) => "your first order that counts".to_owned(),
-        BaseUnlock::Conversions(count) => format!("{count} orders that count"),
-        BaseUnlock::DaysLive(days) => format!("{days} days of the campaign being live"),
-        BaseUnlock::Deliverable => "an accepted deliverable".to_owned(),
+        BaseUnlock::Conversions(1) => "with the first order that counts".to_owned(),
+        BaseUnlock::Conversions(count) => format!("once {count} orders count"),
+        BaseUnlock::DaysLive(days) => format!("once the campaign was live for {days} days"),
+        BaseUnlock::Deliverable => "once a deliverable is accepted".to_owned(),
     };
     let base = words::money(terms.base, terms.currency);
-    terms.base.is_positive().then(|| format!("{base} once there are {unlock}"))
+    terms.base.is_positive().then(|| format!("{base} {unlock}"))
 }
 
 /// An id in a form that fits a line: its beginning and its end.
@@ -273,7 +280,7 @@ mod tests {
         assert_eq!(offer(&terms), "Pays nothing yet");
         terms.rates.insert("sale".into(), Rate::Bps(vec![(0, 1_000), (10, 1_500)]));
         terms.rates.insert("lead".into(), Rate::Flat(vec![(0, Minor(250))]));
-        let text = "2.50 USD for each lead and 10 %, 15 % from the 11th on of each sale";
+        let text = "2.50 USD for each lead and 10 %, 15 % after the first 10 of each sale";
         assert_eq!(offer(&terms).replace('\u{a0}', " "), text);
     }
 }

@@ -176,7 +176,8 @@ fn pictures_of_the_pages() {
     let demo = demo(&directory.path().join("data"));
     let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screenshots");
     let mut pictures = Command::new("node");
-    pictures.arg("pictures.mjs").arg(&demo.address).arg(&browser).arg(&to).current_dir(&folder);
+    pictures.arg("pictures.mjs").arg(&demo.address).arg(&browser).arg(&to);
+    pictures.arg(&demo.sandbox).current_dir(&folder);
     let output = pictures.output().expect("runs");
     drop(demo);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -112,7 +112,8 @@ async fn a_brand_doubts_an_order_lets_it_count_after_all_and_sees_what_was_given
     let refused = brand.post(&action, &doubt[1..]).await;
     assert_eq!(refused.status.as_u16(), 409, "once: {}", refused.text);
     let wrong = brand.post(&action, &[("conversion", "first"), ("reason", "x")]).await;
-    assert!(wrong.text.contains("<strong>conversion</strong>"), "{}", wrong.text);
+    assert!(wrong.text.contains("<strong>Entry</strong>"), "{}", wrong.text);
+    assert!(wrong.text.contains("value=\"first\"") && wrong.text.contains("Send it again"));
     // Given back: it stands there, with the order that it was.
     let refund = json!({
         "external_id": "R-1", "reverses": "A-1", "amount": 4_000, "currency": "USD",

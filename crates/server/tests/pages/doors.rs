@@ -21,7 +21,7 @@ fn cell(seen: &Seen) -> String {
         303 if seen.location() == "/join" => "joins".to_owned(),
         401 => "401".to_owned(),
         403 => {
-            let code = seen.text.split("called: <span class=\"mono\">").nth(1);
+            let code = seen.text.split("name <span class=\"mono\">").nth(1);
             code.and_then(|code| code.split('<').next()).unwrap_or("403").to_owned()
         }
         404 => "404".to_owned(),

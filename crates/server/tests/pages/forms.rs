@@ -123,7 +123,9 @@ async fn a_button_that_is_pressed_twice_does_it_once_and_stands_in_the_access_lo
     let fields = [("destination", "https://evil.example/")];
     let seen = Reader::seen(Reader::filled(request, &fields)).await;
     assert_eq!(seen.status.as_u16(), 400);
-    assert!(seen.text.contains("<strong>destination</strong>") && seen.text.contains(&path));
+    assert!(
+        seen.text.contains("<strong>Where the link leads</strong>") && seen.text.contains(&path)
+    );
 }
 
 /// The brand's way from a draft to a live campaign, by pages alone.

@@ -32,12 +32,13 @@ async fn a_payout_is_explained_line_by_line_and_the_money_map_adds_up() {
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     let lines: Vec<_> = file.text.lines().collect();
     assert_eq!(lines.len(), 3, "{}", file.text);
-    let order =
-        "\"order\",\"in a payout\",\"50.00\",\"0.00\",\"20.00\",\"20.00\",\"\",\"USD\",\"\"";
+    let order = "\"order\",\"in a payout\",\"50.00\",\"0.00\",\"20.00\",\"20.00\",\"0.00\",\"0.00\",\"\",\"USD\",\"\"";
     assert!(lines[1].starts_with(&format!("\"{}\",", a.conversion)), "{}", file.text);
     assert!(lines[1].ends_with(order), "{}", file.text);
     assert!(lines[2].starts_with(&format!("\"{}\",", a.payout)), "{}", file.text);
-    assert!(lines[2].contains("\"payout\",\"paid\",\"\",\"\",\"\",\"\",\"20.00\",\"USD\","));
+    assert!(
+        lines[2].contains("\"payout\",\"paid\",\"\",\"\",\"\",\"\",\"\",\"\",\"20.00\",\"USD\",")
+    );
     assert_eq!(other.get(&path).await.status.as_u16(), 404, "and a statement too");
     let owner = Reader::new(&play.world, play.bearer(shows("owner")));
     let map = owner.get(&format!("/brand/campaigns/{}/money", a.campaign)).await.text;

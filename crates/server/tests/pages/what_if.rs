@@ -163,7 +163,7 @@ async fn the_page_says_of_a_file_what_the_program_says() {
     let brand = brand(&world).await;
     let file = std::fs::read(SAMPLE).expect("the sample");
     let fields = [
-        ("budget", "2,500"),
+        ("budget", "2500"),
         ("rate", "12.5"),
         ("creator_cap", "450"),
         ("min_order", "12"),

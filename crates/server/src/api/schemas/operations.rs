@@ -31,6 +31,8 @@ pub(super) fn operations() -> Vec<Shape> {
                 ("last_done_at", maybe(&time())),
                 ("done", number()),
                 ("error", maybe(&text())),
+                ("waiting", number()),
+                ("oldest_at", maybe(&time())),
                 ("may_be_paused", flag()),
                 ("paused_at", maybe(&time())),
                 ("paused_by", maybe(&text())),

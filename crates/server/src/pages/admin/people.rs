@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 use sponsorhub_core::ids::{BrandId, CreatorId};
+use sponsorhub_store::StoreError;
 
 use super::super::act::{act, key};
 use super::super::form::Form;
@@ -14,7 +15,7 @@ use super::super::show::{Chip, Moment, chip, done};
 use super::super::visitor::Visitor;
 use super::super::{go, page};
 use super::list::{Known, List, is_plain, moment, text};
-use crate::api::{Path, not_found};
+use crate::api::{Fault, Path, not_found};
 use crate::problem::Problem;
 
 const OF_USERS: &[Known] = &[
@@ -40,6 +41,8 @@ const OF_CREATORS: &[Known] = &[(
 
 struct User {
     id: String,
+    /// The brand or creator that they are; none of operators, and of who was erased.
+    name: Option<String>,
     role: &'static str,
     state: Chip,
     is_suspended: bool,
@@ -49,7 +52,7 @@ struct User {
     key: Option<String>,
 }
 
-fn user(user: &Value, reader: &str) -> User {
+fn user(user: &Value, reader: &str, name: Option<String>) -> User {
     let (id, is_suspended) = (text(user, "user"), user["is_suspended"] == true);
     User {
         role: match user["role"].as_str() {
@@ -64,8 +67,24 @@ fn user(user: &Value, reader: &str) -> User {
         joined_at: moment(user, "joined_at"),
         changed_at: moment(user, "changed_at"),
         key: (id != reader).then(key),
+        name,
         id,
     }
+}
+
+/// What somebody's brand, or the creator that they are, is called.
+fn name_of(visitor: &Visitor, user: &str) -> Result<Option<String>, Problem> {
+    let name = visitor.caller.shared.desk.registry(|registry| {
+        let Some(known) = registry.user(user)? else { return Ok(None) };
+        Ok::<_, StoreError>(match (known.role.as_str(), known.party) {
+            ("creator", Some(party)) => {
+                registry.creator(CreatorId(party))?.and_then(|known| known.name).map(|name| name.0)
+            }
+            (_, Some(party)) => registry.brand(BrandId(party))?.map(|known| known.name),
+            (_, None) => None,
+        })
+    });
+    name.map_err(|error| Fault::from(error).into())
 }
 
 #[derive(Template)]
@@ -86,7 +105,12 @@ pub(in super::super) async fn users(
     let asked = Form::of_query(asked);
     let places = ("/admin/people".to_owned(), "/users");
     let list = List::of(&visitor, places, OF_USERS, &asked).await?;
-    let rows = list.rows.iter().map(|one| user(one, &visitor.caller.subject)).collect();
+    let name = |one: &Value| name_of(&visitor, &text(one, "user"));
+    let rows = tokio::task::block_in_place(|| {
+        let rows = list.rows.iter();
+        let rows = rows.map(|one| Ok(user(one, &visitor.caller.subject, name(one)?)));
+        rows.collect::<Result<Vec<_>, Problem>>()
+    })?;
     let (shell, done) = (visitor.titled("Users"), done(asked.text("done")));
     page(StatusCode::OK, &Users { shell, tab: "users", done, list, rows })
 }

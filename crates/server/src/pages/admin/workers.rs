@@ -32,6 +32,8 @@ struct Job {
     last_run_at: Option<Moment>,
     last_done_at: Option<Moment>,
     done: u64,
+    waiting: u64,
+    oldest_at: Option<Moment>,
     buttons: Option<Buttons>,
 }
 
@@ -91,6 +93,8 @@ fn job(job: &Value) -> Job {
         last_run_at: moment(job, "last_run_at"),
         last_done_at: moment(job, "last_done_at"),
         done: job["done"].as_u64().unwrap_or_default(),
+        waiting: job["waiting"].as_u64().unwrap_or_default(),
+        oldest_at: moment(job, "oldest_at"),
         buttons,
         name,
     }

@@ -42,8 +42,8 @@ pub(super) struct Burn {
     pub(super) line: String,
     /// The same for what is to come; none where nothing is foreseen.
     pub(super) forecast: Option<String>,
-    /// Where today is.
-    pub(super) today_x: i64,
+    /// Where today is; none once the campaign has ended.
+    pub(super) today_x: Option<i64>,
     /// The highest amount of the picture.
     pub(super) top: Money,
     pub(super) first: String,
@@ -160,7 +160,7 @@ pub(super) fn burn(known: &Known<'_>) -> Burn {
     Burn {
         line: corners.join(" "),
         forecast,
-        today_x: across(known.today),
+        today_x: (!known.has_ended).then(|| across(known.today)),
         top: Money(top, known.currency),
         first: day(first),
         last: day(last),
@@ -199,7 +199,7 @@ mod tests {
         assert!(matches!(outlook(&frozen), Outlook::Quiet(_)));
         let ended = Known { has_ended: true, ..known(&spent, 500) };
         assert_eq!(outlook(&ended), Outlook::Ended);
-        assert_eq!(burn(&ended).forecast, None);
+        assert_eq!((burn(&ended).forecast, burn(&ended).today_x), (None, None));
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
         let corners: Vec<_> = burn.line.split(' ').collect();
         assert_eq!(corners.len(), 11, "one for the end of each day: {corners:?}");
         assert_eq!((corners[0], corners[4], corners[5]), ("0,0", "133,0", "166,144"));
-        assert_eq!((corners[10], burn.today_x), ("333,168", 333));
+        assert_eq!((corners[10], burn.today_x), ("333,168", Some(333)));
         assert_eq!((burn.first.as_str(), burn.last.as_str()), ("11 Apr 1970", "11 May 1970"));
         // 600 in seven days: 300 last for three and a half, and the day that is begun does not count.
         assert_eq!(burn.forecast.as_deref(), Some("333,168 433,240"));

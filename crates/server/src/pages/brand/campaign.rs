@@ -87,6 +87,8 @@ struct Shown {
     budget: Money,
     clicks: u64,
     orders: usize,
+    /// Orders whose pay no rollup has counted yet.
+    uncounted: usize,
     accrued: Money,
     paid: Money,
     open_holds: usize,
@@ -305,7 +307,13 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
     let now = visitor.caller.shared.clock.now();
     let currency = state.terms().currency;
     let sums = MoneyMap::of(state).sums();
-    let tally = visitor.caller.shared.sales.of(state);
+    let mut tally = visitor.caller.shared.sales.of(state);
+    // What came in a moment ago counts as an order at once; what it earns, as soon as it is rolled up.
+    let mut uncounted = 0_usize;
+    for (no, order) in state.conversions_to_come() {
+        let (count, sum) = &mut tally.orders[no.index()];
+        (*count, *sum, uncounted) = (*count + 1, *sum + order, uncounted + 1);
+    }
     let of = (names, tally.orders.as_slice());
     let (creators, clicks, orders) = creators(&visitor.caller, state, of)?;
     let head = Head::of(state, "overview");
@@ -322,6 +330,7 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
         budget: Money(state.terms().budget, currency),
         clicks,
         orders,
+        uncounted,
         accrued: Money(sums.accrued + sums.paid, currency),
         paid: Money(sums.paid, currency),
         open_holds: state.holds().values().filter(|hold| hold.open).count(),

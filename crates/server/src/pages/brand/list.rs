@@ -63,15 +63,19 @@ fn row(campaign: &Campaign) -> Row {
     }
 }
 
-/// `GET /brand`, the newest campaign first.
+/// `GET /brand`: those that are not over first, and of each the newest.
 pub(in super::super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
     let brand = visitor.caller.brand()?;
     let rows = tokio::task::block_in_place(|| {
         let desk = &visitor.caller.shared.desk;
         let mut all = desk.registry(|registry| registry.campaigns(brand)).map_err(Fault::from)?;
         all.reverse();
-        let rows = all.into_iter().map(|id| desk.look(id, row).map_err(Fault::from));
-        rows.collect::<Result<Vec<_>, Fault>>()
+        let is_over = |state| matches!(state, State::PaidOut | State::Cancelled);
+        let rows = all.into_iter().map(|id| desk.look(id, |it| (is_over(it.state()), row(it))));
+        let rows = rows.map(|row| row.map_err(Fault::from));
+        let mut rows = rows.collect::<Result<Vec<_>, Fault>>()?;
+        rows.sort_by_key(|(is_over, _)| *is_over);
+        Ok::<_, Fault>(rows.into_iter().map(|(_, row)| row).collect())
     })?;
     let may_open = visitor.caller.may(Action::CreateCampaign).is_ok();
     page(StatusCode::OK, &List { may_open, shell: visitor.titled("Campaigns"), rows })

@@ -2,6 +2,7 @@
 //! end, cancel.
 
 use askama::Template;
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
@@ -9,6 +10,7 @@ use sponsorhub_core::actor::Action;
 use sponsorhub_core::campaign::state::Command;
 use sponsorhub_core::deposit::provider_fee_reserve;
 use sponsorhub_core::ids::CampaignId;
+use sponsorhub_core::money::Minor;
 
 use super::super::act::{act, key};
 use super::super::form::Form;
@@ -149,8 +151,8 @@ struct Fund {
     suggested: String,
     confirmed: Money,
     budget: Money,
-    /// What the checkout asks for where the suggestion is taken.
-    total: Money,
+    /// What the checkout asks for; none where nothing is filled in.
+    total: Option<Money>,
     currency: &'static str,
     is_sandbox: bool,
 }
@@ -159,7 +161,11 @@ struct Fund {
 pub(in super::super) async fn funding(
     visitor: Visitor,
     Path(campaign): Path<CampaignId>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    // While the field is filled in, the script asks what it would come to.
+    let form = Form::of_query(query);
+    let wanted = form.amount("amount").ok().map(Minor).filter(|amount| amount.is_positive());
     let is_sandbox = visitor.shell.is_sandbox;
     let fund = visitor.caller.look_at(campaign, |state, _| {
         let (confirmed, terms) = (state.confirmed_budget(), state.terms());
@@ -173,7 +179,9 @@ pub(in super::super) async fn funding(
             suggested: if missing.is_positive() { suggested } else { String::new() },
             confirmed: money(confirmed),
             budget: money(terms.budget),
-            total: money(missing + provider_fee_reserve(state, missing)),
+            total: wanted
+                .or(Some(missing).filter(|it| it.is_positive()))
+                .map(|amount| money(amount + provider_fee_reserve(state, amount))),
             currency: terms.currency.code(),
             is_sandbox,
         }

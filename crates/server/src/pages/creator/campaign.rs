@@ -40,6 +40,9 @@ struct Held {
     why: String,
 }
 
+/// Payouts that are shown, the newest; the statement has more, and its file all.
+const PAYOUTS_MAX: usize = 50;
+
 struct Payout {
     path: String,
     seq: Seq,
@@ -129,7 +132,7 @@ fn waiting(state: &Campaign, no: EnrollmentNo, today: i64) -> Vec<Waiting> {
 
 fn payouts(state: &Campaign, no: EnrollmentNo) -> Vec<Payout> {
     let own = state.payouts().iter().rev().filter(|(_, payout)| payout.enrollment == no);
-    let shown = own.map(|(seq, payout)| Payout {
+    let shown = own.take(PAYOUTS_MAX).map(|(seq, payout)| Payout {
         path: format!("/creator/campaigns/{}/payouts/{seq}", state.id()),
         seq: *seq,
         planned_on: show::day(payout.day),

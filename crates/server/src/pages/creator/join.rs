@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use sponsorhub_core::campaign::state::State;
+use sponsorhub_core::campaign::terms::OnExhausted;
 use sponsorhub_core::ids::CampaignId;
 use sponsorhub_core::ledger::folded::Campaign;
 
@@ -15,7 +16,7 @@ use super::super::show::{self, Chip, Moment, Money};
 use super::super::visitor::Visitor;
 use super::super::{go, page};
 use super::brand_name;
-use crate::api::{Fault, Path};
+use crate::api::{Fault, Path, Query};
 use crate::problem::Problem;
 
 struct Card {
@@ -33,6 +34,13 @@ struct Card {
     /// Whether nothing is free for new orders.
     is_used_up: bool,
     clearing_days: u32,
+    attribution_days: u32,
+    min_order: Option<Money>,
+    payout_minimum: Money,
+    /// What of later earnings pays off what was given back after it was paid.
+    netting: String,
+    /// What happens once the budget is used up.
+    exhausted: &'static str,
     key: String,
     /// Its proof of funds.
     funds: String,
@@ -43,7 +51,16 @@ struct Card {
 struct List {
     shell: Shell,
     cards: Vec<Card>,
-    has_more: bool,
+    /// Where the next ones are.
+    more: Option<String>,
+}
+
+/// Which campaigns are asked for.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(in super::super) struct From {
+    /// Behind this one, by its number.
+    after: u64,
 }
 
 /// Campaigns that are shown.
@@ -71,38 +88,51 @@ fn card(state: &Campaign) -> Option<Card> {
         is_frozen: state.frozen() > 0,
         is_used_up: !state.free().is_positive(),
         clearing_days: terms.clearing_days,
+        attribution_days: terms.attribution_window_days,
+        min_order: Some(terms.min_order).filter(|least| least.is_positive()).map(money),
+        payout_minimum: money(terms.payout_minimum),
+        netting: show::percent(terms.netting_share_bps),
+        exhausted: match terms.on_exhausted {
+            OnExhausted::Pause => "the campaign pauses, and new clicks are not credited",
+            OnExhausted::Record => {
+                "orders go on counting and wait for more funds, the oldest first"
+            }
+        },
         key: key(),
         funds: format!("/c/{}", state.id()),
     })
 }
 
 /// `GET /creator/campaigns`.
-pub(in super::super) async fn list(visitor: Visitor) -> Result<Response, Problem> {
+pub(in super::super) async fn list(
+    visitor: Visitor,
+    Query(from): Query<From>,
+) -> Result<Response, Problem> {
     let shared = &visitor.caller.shared;
-    let cards = tokio::task::block_in_place(|| {
+    let (cards, more) = tokio::task::block_in_place(|| {
         let own = visitor.caller.enrollments()?;
         let is_own = |id: CampaignId| own.iter().any(|(of, _)| *of == id);
-        let (mut cards, mut after) = (Vec::new(), 0);
-        loop {
-            let some = shared.desk.read(|reader| reader.campaigns(after, CHUNK));
-            let some = some.map_err(Fault::from)?;
-            for listed in some.iter().filter(|listed| !is_own(listed.campaign)) {
+        let (mut cards, mut after) = (Vec::new(), from.after);
+        // A page looks at so many and no more; those behind them are on the next.
+        let some = shared.desk.read(|reader| reader.campaigns(after, CHUNK));
+        let some = some.map_err(Fault::from)?;
+        for listed in &some {
+            if cards.len() == CARDS_MAX {
+                break;
+            }
+            after = listed.no;
+            if !is_own(listed.campaign) {
                 let looked = shared.desk.look(listed.campaign, |it| (it.brand(), card(it)));
                 let (brand, card) = looked.map_err(Fault::from)?;
                 if let Some(card) = card {
                     cards.push(Card { brand: brand_name(shared, brand)?, ..card });
                 }
             }
-            after = some.last().map_or(after, |last| last.no);
-            if some.len() < CHUNK || cards.len() > CARDS_MAX {
-                break;
-            }
         }
-        Ok::<_, Problem>(cards)
+        let is_last = some.len() < CHUNK && some.last().is_none_or(|last| last.no == after);
+        Ok::<_, Problem>((cards, (!is_last).then(|| format!("/creator/campaigns?after={after}"))))
     })?;
-    let has_more = cards.len() > CARDS_MAX;
-    let cards = cards.into_iter().take(CARDS_MAX).collect();
-    page(StatusCode::OK, &List { shell: visitor.titled("Find campaigns"), cards, has_more })
+    page(StatusCode::OK, &List { shell: visitor.titled("Find campaigns"), cards, more })
 }
 
 /// `POST /creator/campaigns/{campaign}/join`.

@@ -29,7 +29,13 @@ use crate::api::{Path, not_found};
 use crate::problem::Problem;
 use crate::words;
 
-/// Orders of a day.
+/// Days that are shown one by one; of more, each month is a row: a page has to stay small.
+const DAYS_MAX: usize = 62;
+
+/// Payouts that are shown; the file has all.
+const PAYOUTS_MAX: usize = 100;
+
+/// Orders of a day, or of a month.
 struct Day {
     on: String,
     orders: usize,
@@ -87,6 +93,8 @@ struct Page {
     earned: Money,
     bridge: Option<Bridge>,
     payouts: Vec<Paid>,
+    /// Older ones that are not shown.
+    payouts_beyond: usize,
     paid: Money,
 }
 
@@ -120,8 +128,20 @@ fn days(state: &Campaign, no: EnrollmentNo) -> Vec<Day> {
             *sum += amount;
         }
     }
-    let shown = days.into_iter().map(|(day, (orders, [sales, refunded, earned]))| Day {
-        on: show::day(day),
+    let mut rows: Vec<(String, usize, [Minor; 3])> = Vec::new();
+    let is_long = days.len() > DAYS_MAX;
+    for (day, (count, sums)) in days {
+        let on = if is_long { show::month(day) } else { show::day(day) };
+        match rows.last_mut().filter(|(last, ..)| *last == on) {
+            Some((_, all, total)) => {
+                *all += count;
+                total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+            }
+            None => rows.push((on, count, sums)),
+        }
+    }
+    let shown = rows.into_iter().map(|(on, orders, [sales, refunded, earned])| Day {
+        on,
         orders,
         sales: money(sales),
         refunded: money(refunded),
@@ -191,7 +211,8 @@ pub(in super::super) async fn show(
             what: what(unit.kind),
             earned: money(unit.commission),
         });
-        let payouts = own_payouts(&state, no).map(|(seq, payout)| Paid {
+        let payouts_beyond = own_payouts(&state, no).count().saturating_sub(PAYOUTS_MAX);
+        let payouts = own_payouts(&state, no).skip(payouts_beyond).map(|(seq, payout)| Paid {
             planned_on: show::day(payout.day),
             reference: payout_reference(campaign, seq),
             state: show::payout(payout.state),
@@ -218,6 +239,7 @@ pub(in super::super) async fn show(
             earned: money(own().map(|unit| unit.commission).sum()),
             bridge: bridge(&state, no),
             payouts: payouts.collect(),
+            payouts_beyond,
             paid: money(paid),
         };
         page(StatusCode::OK, &statement)

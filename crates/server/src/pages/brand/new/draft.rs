@@ -96,6 +96,8 @@ const MORE: &[Spec] = &[
 pub(super) struct Draft {
     filled: Filled,
     terms: Option<(Map<String, Value>, Terms)>,
+    /// What the examples are computed from: also before everything is filled in.
+    example: Option<Terms>,
     now: i64,
 }
 
@@ -103,8 +105,9 @@ impl Draft {
     /// Reads a form at `now`, milliseconds. Fields that it does not have say what is usual.
     pub(super) fn read(form: &Form, fees: Fees, now: i64) -> Self {
         let filled = Filled::read(form, USUAL.iter().chain(MORE));
-        let mut draft = Self { filled, terms: None, now };
+        let mut draft = Self { filled, terms: None, example: None, now };
         let said = draft.terms();
+        draft.example = draft.example(said.clone(), fees);
         if draft.filled.is_fine() {
             match reading::terms(&said, fees) {
                 Ok(terms) => match terms.check() {
@@ -115,6 +118,15 @@ impl Draft {
             }
         }
         draft
+    }
+
+    /// The terms, for examples: neither the last day nor where links lead changes what an order pays.
+    fn example(&self, mut said: Map<String, Value>, fees: Fees) -> Option<Terms> {
+        if !self.filled.is_fine() {
+            said.insert("ends_at".to_owned(), json!((day_of(self.now) + 31) * DAY_MS));
+            said.insert("destination_hosts".to_owned(), json!(["shop.example"]));
+        }
+        reading::terms(&said, fees).ok().filter(|terms| terms.check().is_ok())
     }
 
     /// Says nothing of fields that nobody has filled in yet.
@@ -205,16 +217,16 @@ impl Draft {
 
     /// The fields that everybody fills in, and the others.
     pub(super) fn fields(&self) -> (Vec<Field>, Vec<Field>) {
-        let terms = self.terms.as_ref().map(|(_, terms)| terms);
+        let terms = self.example.as_ref();
         let field = |spec: &Spec| {
             self.filled.field(spec, terms.and_then(|terms| meaning::of(spec.name, terms)))
         };
         (USUAL.iter().map(field).collect(), MORE.iter().map(field).collect())
     }
 
-    /// What it comes to; nothing where something is wrong.
+    /// What it comes to; nothing where that cannot be said yet.
     pub(super) fn sums(&self) -> Vec<String> {
-        self.terms.as_ref().map_or_else(Vec::new, |(_, terms)| meaning::sums(terms))
+        self.example.as_ref().map_or_else(Vec::new, meaning::sums)
     }
 }
 
@@ -295,8 +307,14 @@ mod tests {
                 .collect();
             assert_eq!(wrong, [field], "{query}");
         }
-        // Before anybody wrote something nothing is wrong.
-        assert!(draft("").patient().filled.is_fine());
+        // Before anybody wrote something nothing is wrong, and the examples are there.
+        let fresh = draft("").patient();
+        assert!(fresh.filled.is_fine() && fresh.said().is_none());
+        let (usual, _) = fresh.fields();
+        let rate = usual.iter().find(|field| field.name == "rate").expect("a field");
+        assert!(rate.meaning.as_deref().is_some_and(|text| text.contains("pays the creator 5.00")));
+        assert!(!fresh.sums().is_empty());
+        assert!(draft("rate=x").sums().is_empty());
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) fn sums(terms: &Terms) -> Vec<String> {
             money(terms.budget + reserve),
             money(reserve)
         ),
-        "You never pay more than the budget, whatever is sold. What nobody has earned comes back after the end.".to_owned(),
+        "Creators and the platform together never get more than the budget, whatever is sold. What nobody has earned comes back after the end.".to_owned(),
     ]
 }
 

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_filled_in_is_the_terms_and_leads_to_a_campaign_of_them() {
         let query =
-            "budget=1,500&rate=12.5&creator_cap=300&creators=7&reverse_every=20&min_order=5";
+            "budget=1,500.00&rate=12.5&creator_cap=300&creators=7&reverse_every=20&min_order=5";
         let wish = wish(query);
         let plan = wish.plan().expect("nothing is wrong");
         assert_eq!(plan.shape, Shape { creators: 7, reverse_every: Some(20) });
@@ -172,7 +172,7 @@ mod tests {
             "creator_cap": 30_000, "min_order": 500, "on_exhausted": "record",
         });
         assert_eq!(json!(plan.said), wanted);
-        let to = "/brand/new?event=sale&pays=share&currency=EUR&budget=1%2C500&rate=12.5\
+        let to = "/brand/new?event=sale&pays=share&currency=EUR&budget=1%2C500.00&rate=12.5\
                   &creator_cap=300&min_order=5&on_exhausted=record";
         assert_eq!(wish.opening(Currency::Eur), to);
     }

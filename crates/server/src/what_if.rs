@@ -1,6 +1,5 @@
 //! `sponsorhub what-if`: what a campaign would have cost on past orders, before a cent is spent.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use sponsorhub_app::fees::Fees;
-use sponsorhub_app::orders::{Orders, Shape, read_orders};
+use sponsorhub_app::orders::{Orders, Reading, Shape, Units, read_orders};
 use sponsorhub_app::reading;
 use sponsorhub_app::what_if::{Estimate, ends_at, what_if};
 use sponsorhub_core::campaign::terms::Terms;
@@ -18,13 +17,16 @@ use crate::words::{date, money};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Past orders, as CSV: `order_id`, `customer_id`, `ordered_on`, `amount_minor`, `currency`.
+    /// Past orders, as CSV: `order_id`, `customer_id`, `ordered_on`, `amount` or `amount_minor`, `currency`.
     #[arg(long, value_name = "FILE")]
     orders: PathBuf,
     /// Terms as JSON, as `POST /api/v1/campaigns` takes them; `ends_at` follows from the orders.
     #[arg(long, value_name = "FILE")]
     terms: PathBuf,
-    /// Creators; each customer is credited to one of them by the number at the end of its id.
+    /// Amounts that are all whole numbers count whole units and not cents.
+    #[arg(long)]
+    whole_units: bool,
+    /// Creators; each customer is credited to one of them by its id.
     #[arg(long, default_value_t = 12, value_name = "COUNT",
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
     creators: u64,
@@ -37,7 +39,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let orders = orders_of(&arguments.orders)?;
+    let units = if arguments.whole_units { Units::Whole } else { Units::Minor };
+    let orders = orders_of(&arguments.orders, units)?;
     let terms = terms_of(&arguments.terms, &orders)?;
     let shape = Shape { creators: arguments.creators, reverse_every: arguments.reverse_every };
     let estimate = what_if(&orders, &terms, shape).context("these terms on these orders")?;
@@ -45,15 +48,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&to_json(&estimate))?)?;
     } else {
+        // Cents are what the column's name says.
+        if orders.reading != Reading::Numbers(Units::Minor) {
+            writeln!(out, "{}", read_as(orders.reading))?;
+        }
         print(&estimate, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reads a file of orders.
-pub(crate) fn orders_of(path: &Path) -> Result<Orders> {
+pub(crate) fn orders_of(path: &Path, units: Units) -> Result<Orders> {
     let at = || path.display().to_string();
-    read_orders(File::open(path).with_context(at)?).with_context(at)
+    read_orders(&std::fs::read(path).with_context(at)?, units).with_context(at)
+}
+
+/// How the amounts of a file were read, for people.
+pub(crate) const fn read_as(reading: Reading) -> &'static str {
+    match reading {
+        Reading::Numbers(Units::Minor) => "Amounts were read as cents: 5000 is 50.00.",
+        Reading::Numbers(Units::Whole) => "Amounts were read as whole units: 50 is 50.00.",
+        Reading::Point => "Amounts were read as whole units, with a point before the cents: 50.00.",
+        Reading::Comma => "Amounts were read as whole units, with a comma before the cents: 50,00.",
+    }
 }
 
 fn terms_of(path: &Path, orders: &Orders) -> Result<Terms> {

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use data_encoding::HEXLOWER;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sponsorhub_app::fees::Fees;
-use sponsorhub_app::orders::Orders;
+use sponsorhub_app::orders::{Orders, Units};
 use sponsorhub_app::ports::random;
 use sponsorhub_core::attribution::keys::Mode;
 use sponsorhub_core::ids::CampaignId;
@@ -64,7 +64,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     start_logging(LogFormat::Text, "error")?;
-    let orders = arguments.orders.as_deref().map(crate::what_if::orders_of).transpose()?;
+    let orders = arguments
+        .orders
+        .as_deref()
+        .map(|path| crate::what_if::orders_of(path, Units::Minor))
+        .transpose()?;
     let tale = orders.as_ref().map_or(Tale::Story, Tale::Replay);
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.enable_all().build().context("starting threads")?;

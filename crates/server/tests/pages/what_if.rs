@@ -207,29 +207,85 @@ async fn the_page_says_of_a_file_what_the_program_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sheet_of_a_shop_is_read_as_it_was_saved_and_the_answer_says_how() {
+    let world = World::start().await;
+    let brand = brand(&world).await;
+    let sheet = |one: &str, other: &str| {
+        format!(
+            "order_id;customer_id;ordered_on;amount;currency\r\n1;Zoë;2026-01-31;{one};EUR\r\n\
+             2;zoe@example.com;2026-01-31;{other};EUR\r\n;;;;\r\n"
+        )
+    };
+    let windows = |text: &str| -> Vec<u8> {
+        text.chars().map(|one| u8::try_from(u32::from(one)).expect("a letter of it")).collect()
+    };
+    let utf_16 = |text: &str| -> Vec<u8> {
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    let comma = "read as whole units, with a comma before the cents";
+    for (file, units, worth, told) in [
+        (windows(&sheet("1.234,50", "50")), "cents", "1,284.50 EUR", comma),
+        (utf_16(&sheet("1234,5", "50,00")), "whole", "1,284.50 EUR", comma),
+        (
+            sheet("1,234.50", "50.00").replace(';', "\t").into_bytes(),
+            "cents",
+            "1,284.50 EUR",
+            "read as whole units, with a point before the cents",
+        ),
+        (sheet("1234", "50").into_bytes(), "cents", "12.84 EUR", "read as cents"),
+        (sheet("1234", "50").into_bytes(), "whole", "1,284.00 EUR", "read as whole units: 50 is"),
+    ] {
+        let fields = [("budget", "1000"), ("amounts", units)];
+        let seen = send(&brand, form(&fields, Some(("Bestellungen.csv", &file)))).await;
+        assert_eq!(seen.status, StatusCode::OK, "{}", seen.text);
+        let answer = plain(between(&seen.text, "id=\"answer\"", "</section>"));
+        assert!(answer.contains(&format!("2 orders of {worth}")), "{worth}: {answer}");
+        assert!(answer.contains(told), "{told}: {answer}");
+        assert!(answer.contains("fee, at most41.00 EUR"), "{answer}");
+    }
+    // What is not said by the file is not said of the sample either.
+    let sample = brand.get(&format!("{PATH}?sample=1&amounts=whole")).await.text;
+    assert!(sample.contains("read as cents"), "{sample}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_used_is_named_by_line_and_column_and_the_form_stays() {
     let world = World::start().await;
     let brand = brand(&world).await;
     let rows = |rows: &str| format!("{HEAD}{rows}");
     let good = "o1,c1,1997-01-01,1177,USD\n";
     let mut tried = BTreeMap::from([
-        ("a,b\n1,2\n".to_owned(), "missing field `order_id`"),
+        ("a,b\n1,2\n".to_owned(), "line 1, column order_id: the head has no such column"),
         (
             rows(&format!("{good}o2,c1,1997-02-30,5,USD\n")),
-            "line 3: ordered_on: a date, YYYY-MM-DD",
+            "line 3, column ordered_on: write it like 2026-01-31",
         ),
-        (rows(&format!("{good}o2,c1,1997-01-01,1.7,USD\n")), "line 3: amount_minor: 0 to 10^11"),
+        (
+            rows(&format!("{good}o2,c1,1997-01-01,1.7,USD\n")),
+            "line 3, column amount_minor: write it like 5000, as in line 2",
+        ),
+        (
+            "order_id;customer_id;ordered_on;amount;currency\na;b;1997-01-01;50.0.0;EUR\n"
+                .to_owned(),
+            "line 2, column amount: write it like 50.00",
+        ),
+        (format!("PK\u{3}\u{4}{HEAD}"), "save its sheet as CSV"),
         (
             rows(&format!("{good}o2,c1,1997-01-01,5,EUR\n")),
-            "line 3: currency: the same in all rows",
+            "line 3, column currency: the same in all rows",
         ),
-        (rows(&format!("{good}o2,c1,1997-01-01\n")), "line: 3"),
+        (
+            rows(&format!("{good}o2,c1,1997-01-01\n")),
+            "line 3, column amount_minor: the row ends before it",
+        ),
         (rows(&format!("{good}o2,c1,2001-01-01,5,USD\n")), "a campaign lasts at most 24 months"),
         (rows(""), "the file has no orders"),
         (String::new(), "the file has no orders"),
     ]);
     tried.insert(rows(&"o".repeat(8 << 20)), "at most 8 MiB: leave out columns");
-    let fields = [("budget", "777.5"), ("creators", "5")];
+    // What is read past before it is given up is more than that, and the form stays all the same.
+    tried.insert(rows(&"o".repeat(65 << 20)), "at most 8 MiB: leave out columns");
+    let fields = [("budget", "777.5"), ("creators", "5"), ("amounts", "whole")];
     for (file, told) in &tried {
         let seen = send(&brand, form(&fields, Some(("orders.csv", file.as_bytes())))).await;
         assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY, "{told}: {}", seen.text);
@@ -237,6 +293,7 @@ async fn a_file_that_cannot_be_used_is_named_by_line_and_column_and_the_form_sta
         assert!(at.contains("class=\"hint wrong\"") && at.contains(told), "{told}: {at}");
         assert!(at.contains("has to be chosen again"), "{at}");
         assert!(seen.text.contains("value=\"777.5\"") && seen.text.contains("value=\"5\""));
+        assert!(seen.text.contains("<option value=\"whole\" selected>"), "{}", seen.text);
         assert!(!seen.text.contains("id=\"answer\""), "{}", seen.text);
     }
     // No file, as browsers say it and as others do.

@@ -65,15 +65,19 @@ fn days(count: u32) -> String {
     }
 }
 
+/// What is paid on top of the budget for the payment provider's fee: the most that it may keep.
+pub(in super::super) fn reserve(terms: &Terms) -> Minor {
+    let (bps, fixed) = (terms.provider_fee_reserve_bps, terms.provider_fee_reserve_fixed);
+    // Rounded up, as the reserve of a deposit is.
+    terms.budget - terms.budget.share(u32::try_from(BPS).unwrap_or(10_000).saturating_sub(bps))
+        + fixed
+}
+
 /// What it comes to.
 pub(super) fn sums(terms: &Terms) -> Vec<String> {
     let money = |amount| words::money(amount, terms.currency);
     let Some((earned, fee)) = of_order(terms) else { return Vec::new() };
-    let (bps, fixed) = (terms.provider_fee_reserve_bps, terms.provider_fee_reserve_fixed);
-    // Rounded up, as the reserve of a deposit is.
-    let reserve = terms.budget
-        - terms.budget.share(u32::try_from(BPS).unwrap_or(10_000).saturating_sub(bps))
-        + fixed;
+    let reserve = reserve(terms);
     vec![
         format!(
             "An order of {} costs {}: {} for the creator and {} for the platform ({} of the creator's part).",

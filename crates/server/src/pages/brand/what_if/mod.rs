@@ -15,7 +15,7 @@ use askama::Template;
 use axum::extract::{RawQuery, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use sponsorhub_app::orders::{Orders, read_orders};
+use sponsorhub_app::orders::{Reading, Units, read_orders};
 use sponsorhub_app::what_if::{Estimate, WhatIfError, what_if};
 use sponsorhub_core::campaign::terms::Terms;
 use sponsorhub_core::refusal::Refusal;
@@ -56,8 +56,13 @@ enum Source {
     File(Held),
 }
 
-/// The answer, and under which terms; or what is wrong with the file.
-type Answer = Result<(Terms, Estimate), String>;
+/// The answer, under which terms, and how the amounts were read.
+#[derive(Debug)]
+struct Computed {
+    terms: Terms,
+    estimate: Estimate,
+    reading: Reading,
+}
 
 /// `GET /brand/what-if`: the form; with `sample` in its address, what comes of the sample.
 pub(in super::super) async fn ask(
@@ -118,26 +123,27 @@ async fn answer(
         // Whoever goes away meanwhile lets nobody else in before this has ended.
         let _permit = permit;
         match source {
-            Source::Sample => estimate(SAMPLE, &plan),
-            Source::File(file) => estimate(&file, &plan),
+            // Its amounts are cents, whatever those of somebody's file are.
+            Source::Sample => estimate(SAMPLE, Units::Minor, &plan),
+            Source::File(file) => estimate(&file, plan.units, &plan),
         }
     });
     match computing.await.map_err(|_| Problem::busy())? {
         Err(wrong) => refuse(Some(wrong)),
-        Ok((terms, estimate)) => {
-            let opening = wish.opening(estimate.currency);
+        Ok(computed) => {
+            let opening = wish.opening(computed.estimate.currency);
             show(visitor, &wish, StatusCode::OK, |page| {
-                page.fields = wish.fields(Some(&terms));
+                page.fields = wish.fields(Some(&computed.terms));
                 page.is_sent = !is_sample;
-                page.shown = Some(Shown::new(estimate, is_sample, opening));
+                page.shown = Some(Shown::new(computed, is_sample, opening));
             })
         }
     }
 }
 
-/// Reads orders and lets a campaign run over them.
-fn estimate(file: &[u8], plan: &Plan) -> Answer {
-    let orders: Orders = read_orders(file).map_err(|error| error.to_string())?;
+/// Reads orders and lets a campaign run over them; or says what is wrong with the file.
+fn estimate(file: &[u8], units: Units, plan: &Plan) -> Result<Computed, String> {
+    let orders = read_orders(file, units).map_err(|error| error.to_string())?;
     let terms = plan.terms(&orders).map_err(|(field, fix)| format!("{field}: {fix}"))?;
     let estimate = what_if(&orders, &terms, plan.shape).map_err(|error| match error {
         WhatIfError::Refused(Refusal::Field { field: "terms.ends_at", .. }) => {
@@ -146,7 +152,7 @@ fn estimate(file: &[u8], plan: &Plan) -> Answer {
         }
         other => other.to_string(),
     })?;
-    Ok((terms, estimate))
+    Ok(Computed { terms, estimate, reading: orders.reading })
 }
 
 fn show(
@@ -178,10 +184,10 @@ mod tests {
         let plan = Wish::read(&Form::default(), Fees::default()).plan().expect("the usual");
         let head = "order_id,customer_id,ordered_on,amount_minor,currency\n";
         let file = format!("{head}a,1,1997-01-01,500,USD\nb,1,2001-01-01,500,USD\n");
-        let wrong = estimate(file.as_bytes(), &plan).expect_err("too long");
+        let wrong = estimate(file.as_bytes(), plan.units, &plan).expect_err("too long");
         assert!(wrong.starts_with("a campaign lasts at most 24 months"), "{wrong}");
-        let (terms, estimate) = estimate(SAMPLE, &plan).expect("the sample fits");
-        assert_eq!(estimate.orders, 1_500);
-        assert_eq!(terms.platform_fee_bps, 500);
+        let computed = estimate(SAMPLE, Units::Minor, &plan).expect("the sample fits");
+        assert_eq!(computed.estimate.orders, 1_500);
+        assert_eq!(computed.terms.platform_fee_bps, 500);
     }
 }

@@ -5,6 +5,9 @@ use sponsorhub_core::money::Minor;
 
 use super::super::super::columns::{Column, NARROW, Part, Picture, WIDE, draw};
 use super::super::super::show::{MONTHS, Money, day};
+use super::super::new::meaning;
+use super::Computed;
+use crate::what_if::read_as;
 
 /// What a part of the answer is called, its class of the style, and how much it is.
 pub(super) struct Sum {
@@ -35,6 +38,8 @@ pub(super) struct Shown {
     /// Whether it is about the sample.
     pub(super) is_sample: bool,
     pub(super) estimate: Estimate,
+    /// How the amounts of the file were read.
+    pub(super) read_as: &'static str,
     pub(super) sums: Vec<Sum>,
     pub(super) exhausted_on: Option<String>,
     pub(super) months: Vec<Row>,
@@ -47,7 +52,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new(estimate: Estimate, is_sample: bool, opening: String) -> Self {
+    pub(super) fn new(computed: Computed, is_sample: bool, opening: String) -> Self {
+        let Computed { terms, estimate, reading } = computed;
         let money = |amount: Minor| Money(amount, estimate.currency);
         let sum = |name, tone, amount| Sum { name, tone, amount: money(amount) };
         let sums = vec![
@@ -56,6 +62,7 @@ impl Shown {
             sum("Fees", "fees", estimate.fees),
             sum("Back to you", "free", estimate.left()),
             sum("Beyond the budget", "unmet", estimate.unmet),
+            sum("Payment provider's fee, at most", "", meaning::reserve(&terms)),
         ];
         let row = |name: String, it: &Month| Row {
             name,
@@ -98,6 +105,7 @@ impl Shown {
             all_creators,
             pictures,
             opening,
+            read_as: read_as(reading),
             estimate,
         }
     }
@@ -134,7 +142,9 @@ fn columns(estimate: &Estimate) -> Vec<Column> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use sponsorhub_app::orders::Reading;
     use sponsorhub_app::what_if::Share;
+    use sponsorhub_core::campaign::terms::Terms;
     use sponsorhub_core::money::Currency;
 
     use super::*;
@@ -159,10 +169,12 @@ mod tests {
         let columns = columns(&estimate);
         let labels: Vec<_> = columns.iter().map(|one| one.label.as_str()).collect();
         assert_eq!(labels, ["Nov 1996", "Dec 1996", "Jan 1997", "Feb 1997"]);
-        let shown = Shown::new(estimate, false, String::new());
+        let terms = Terms::with_defaults(Currency::Usd, Minor(1_000), 0);
+        let computed = Computed { terms, estimate, reading: Reading::Comma };
+        let shown = Shown::new(computed, false, String::new());
         assert_eq!(shown.months.len(), 2);
         assert_eq!((shown.all_months.orders, shown.all_months.commission.0), (2, Minor(200)));
         let sums: Vec<_> = shown.sums.iter().map(|sum| sum.amount.0.0).collect();
-        assert_eq!(sums, [1_000, 200, 10, 790, 0]);
+        assert_eq!(sums, [1_000, 200, 10, 790, 0, 140]);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::multipart::Field;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use futures_util::TryStreamExt as _;
@@ -22,6 +22,9 @@ pub(super) const FILE: &str = "orders";
 
 /// Largest file, bytes.
 const FILE_BYTES_MAX: usize = 8 << 20;
+
+/// What is said of a larger one.
+const TOO_LARGE: &str = "at most 8 MiB: leave out columns that are not needed, or older orders";
 
 /// Most of a request that is read, bytes. A file that is too large is read past up to here and kept nowhere:
 /// a browser whose request is not read to its end may never see the answer.
@@ -49,20 +52,33 @@ pub(super) async fn read(shared: &Shared, request: Request) -> Result<Upload, Pr
     if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         return Ok(Upload { form: Form::from_request(request, shared).await?, file: Ok(None) });
     }
-    let reading = tokio::time::timeout(Duration::from_secs(SECONDS), parts(shared, request)).await;
-    reading.unwrap_or_else(|_| {
-        let detail = format!("it took longer than {SECONDS} s; a part of the file may do as well");
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).about(FILE))
-    })
+    let mut upload = Upload { form: Form::default(), file: Ok(None) };
+    let reading = parts(shared, request, &mut upload);
+    if let Ok(read) = tokio::time::timeout(Duration::from_secs(SECONDS), reading).await {
+        read?;
+    } else {
+        // The fields come first: the form stays.
+        let wrong = format!("it took longer than {SECONDS} s; a part of the file may do as well");
+        upload.file = Err(wrong);
+    }
+    Ok(upload)
 }
 
-async fn parts(shared: &Shared, mut request: Request) -> Result<Upload, Problem> {
+async fn parts(shared: &Shared, mut request: Request, upload: &mut Upload) -> Result<(), Problem> {
     DefaultBodyLimit::max(REQUEST_BYTES_MAX).apply(&mut request);
     let parts = Multipart::from_request(request, shared).await;
     let mut parts = parts.map_err(|_| malformed("it has no boundary"))?;
-    let mut upload = Upload { form: Form::default(), file: Ok(None) };
     let mut count = 0;
-    while let Some(part) = parts.next_field().await.map_err(|error| broken(&error))? {
+    loop {
+        let part = match parts.next_field().await {
+            Ok(Some(part)) => part,
+            Ok(None) => return Ok(()),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                upload.file = Err(TOO_LARGE.to_owned());
+                return Ok(());
+            }
+            Err(_) => return Err(malformed("it broke off; send it again")),
+        };
         count += 1;
         if count > FIELDS_MAX {
             return Err(malformed("it has more fields than the form"));
@@ -79,27 +95,17 @@ async fn parts(shared: &Shared, mut request: Request) -> Result<Upload, Problem>
         upload.file = match held(shared, part, FILE_BYTES_MAX).await {
             Ok(file) => Ok((is_chosen || !file.is_empty()).then_some(file)),
             Err(problem) if problem.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err("at most 8 MiB: leave out columns that are not needed, or older orders"
-                    .to_owned())
+                Err(TOO_LARGE.to_owned())
             }
             Err(problem) => return Err(problem.about(FILE)),
         };
     }
-    Ok(upload)
 }
 
 /// The bytes of a part, in the memory of bodies.
 async fn held(shared: &Shared, part: Field<'_>, bytes: usize) -> Result<Held, Problem> {
     let limit = Limit { bytes, seconds: SECONDS };
     shared.bodies.of_known(StreamBody::new(part.map_ok(Frame::data)), limit).await
-}
-
-fn broken(error: &MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = "at most 8 MiB: leave out columns that are not needed, or older orders";
-        return Problem::new(error.status(), "body_too_large", detail).about(FILE);
-    }
-    malformed("it broke off; send it again")
 }
 
 fn malformed(detail: &str) -> Problem {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use sponsorhub_app::fees::Fees;
-use sponsorhub_app::orders::{Orders, Shape};
+use sponsorhub_app::orders::{Orders, Shape, Units};
 use sponsorhub_app::reading;
 use sponsorhub_app::what_if::ends_at;
 use sponsorhub_core::campaign::terms::Terms;
@@ -46,7 +46,15 @@ const FIELDS: &[Spec] = &[
         (Kind::Number, ""),
         "With 20, every 20th order is given back a week later. Empty: none is.",
     ),
+    spec(
+        ("amounts", "Amounts are in"),
+        (Kind::Choice(UNITS), "cents"),
+        "Of a file whose amounts are all whole numbers. One with amounts like 50.00 says it itself.",
+    ),
 ];
+
+/// What the amounts of a file of whole numbers count.
+const UNITS: &[(&str, &str)] = &[("cents", "Cents"), ("whole", "Whole units")];
 
 /// The form, read.
 #[derive(Debug)]
@@ -61,14 +69,15 @@ pub(super) struct Plan {
     said: Map<String, Value>,
     fees: Fees,
     pub(super) shape: Shape,
+    pub(super) units: Units,
 }
 
 impl Wish {
     pub(super) fn read(form: &Form, fees: Fees) -> Self {
         let mut wish = Self { filled: Filled::read(form, FIELDS.iter()), plan: None };
-        let (said, shape) = (wish.said(), wish.shape());
+        let (said, shape, units) = (wish.said(), wish.shape(), wish.units());
         if wish.filled.is_fine() {
-            let plan = Plan { said, fees, shape };
+            let plan = Plan { said, fees, shape, units };
             // Whatever the orders are, in their currency and time.
             match plan.checked(Currency::Usd, 0) {
                 Ok(_) => wish.plan = Some(plan),
@@ -106,6 +115,17 @@ impl Wish {
             filled.wrong("reverse_every", "a whole number from 1 on, or nothing");
         }
         Shape { creators: creators.into(), reverse_every: reverse_every.map(u64::from) }
+    }
+
+    fn units(&mut self) -> Units {
+        match self.filled.text("amounts") {
+            "cents" => Units::Minor,
+            "whole" => Units::Whole,
+            _ => {
+                self.filled.wrong("amounts", "cents or whole units");
+                Units::Minor
+            }
+        }
     }
 
     /// What is to be computed; none where something is wrong.
@@ -162,17 +182,18 @@ mod tests {
 
     #[test]
     fn what_is_filled_in_is_the_terms_and_leads_to_a_campaign_of_them() {
-        let query =
-            "budget=1,500.00&rate=12.5&creator_cap=300&creators=7&reverse_every=20&min_order=5";
+        let query = "budget=1500&rate=12.5&creator_cap=300&creators=7&reverse_every=20\
+                     &min_order=5&amounts=whole";
         let wish = wish(query);
         let plan = wish.plan().expect("nothing is wrong");
         assert_eq!(plan.shape, Shape { creators: 7, reverse_every: Some(20) });
+        assert_eq!(plan.units, Units::Whole);
         let wanted = json!({
             "budget": 150_000, "rates": { "sale": { "bps": [[0, 1_250]] } },
             "creator_cap": 30_000, "min_order": 500, "on_exhausted": "record",
         });
         assert_eq!(json!(plan.said), wanted);
-        let to = "/brand/new?event=sale&pays=share&currency=EUR&budget=1%2C500.00&rate=12.5\
+        let to = "/brand/new?event=sale&pays=share&currency=EUR&budget=1500&rate=12.5\
                   &creator_cap=300&min_order=5&on_exhausted=record";
         assert_eq!(wish.opening(Currency::Eur), to);
     }
@@ -192,6 +213,7 @@ mod tests {
             ("reverse_every=x", "reverse_every"),
             ("min_order=1.234", "min_order"),
             ("on_exhausted=burn", "on_exhausted"),
+            ("amounts=dozens", "amounts"),
         ] {
             let wish = wish(query);
             assert!(wish.plan().is_none(), "{query}");

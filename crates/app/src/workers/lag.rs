@@ -31,6 +31,7 @@ pub(super) type Lags = BTreeMap<&'static str, Lag>;
 
 /// Adds what waits in a campaign, whose rollup was last at `rolled_at`, milliseconds.
 pub(super) fn add_campaign(lags: &mut Lags, state: &Campaign, rolled_at: Option<i64>) {
+    use DisbursementState::{Attempted, Failed, Planned, Unknown};
     let mut add = |job: Job, waiting: usize, oldest_at: Option<i64>| {
         let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
         if waiting > 0 {
@@ -47,7 +48,6 @@ pub(super) fn add_campaign(lags: &mut Lags, state: &Campaign, rolled_at: Option<
         DepositStatus::Failed => false,
     });
     add(Job::Deposits, open.count(), None);
-    use DisbursementState::{Attempted, Failed, Planned, Unknown};
     let is_open = |one| matches!(one, Planned | Attempted | Failed | Unknown);
     let payouts = || state.payouts().values().filter(|one| is_open(one.state));
     let oldest = payouts().map(|one| one.day.saturating_mul(DAY_MS)).min();

@@ -178,6 +178,17 @@ fn kept(world: &World) -> [i64; 6] {
     .map(|sql| one(world, sql))
 }
 
+/// An event about Zoe with what the provider told.
+fn keep_what_an_earlier_version_kept(world: &World) {
+    let old = "INSERT INTO provider_events (id, endpoint, kind, created_at_ms, received_at_ms, recipient,
+                   object, payment, raw, tries, retry_at_ms, done_at_ms, outcome)
+               SELECT 'evt_old', endpoint, kind, created_at_ms, received_at_ms, recipient, object, payment,
+                   ?1, tries, retry_at_ms, done_at_ms, outcome
+               FROM provider_events WHERE kind = 'account.updated' LIMIT 1";
+    let old = connection(world).execute(old, [NAME.as_bytes()]);
+    assert_eq!(old.expect("an event"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_owed_money_is_shut_out_at_once_and_erased_as_soon_as_it_is_paid() {
     let world = World::start().await;
@@ -220,14 +231,7 @@ async fn an_operator_erases_on_request_and_only_the_dedup_key_is_left_which_dies
     assert_eq!((status, code(&body)), (StatusCode::FORBIDDEN, "forbidden"));
     close(&world, &campaign).await;
     let (before, audited) = (seen(&world, &campaign).await, audit(&world));
-    // An earlier version kept what the provider told.
-    let old = "INSERT INTO provider_events (id, endpoint, kind, created_at_ms, received_at_ms, recipient,
-                   object, payment, raw, tries, retry_at_ms, done_at_ms, outcome)
-               SELECT 'evt_old', endpoint, kind, created_at_ms, received_at_ms, recipient, object, payment,
-                   ?1, tries, retry_at_ms, done_at_ms, outcome
-               FROM provider_events WHERE kind = 'account.updated' LIMIT 1";
-    let old = connection(&world).execute(old, [NAME.as_bytes()]);
-    assert_eq!(old.expect("an event"), 1);
+    keep_what_an_earlier_version_kept(&world);
     let of_each_kind = kept(&world);
     assert!(of_each_kind.iter().all(|count| *count > 0), "of each kind: {of_each_kind:?}");
     let (status, body, _) = world.post(ADMIN, &path, &json!({})).await;

@@ -192,3 +192,85 @@ async fn tables_show_what_was_asked_for_and_files_have_the_same_rows() {
     let (status, _) = play.world.get(ADMIN, &format!("/campaigns/{}/holds", a.campaign)).await;
     assert_eq!(status, 200);
 }
+
+/// Orders count at once, whenever the next rollup is; and what is shown of a held order is the creator's part of it
+/// everywhere, without the platform's fee.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_counts_before_the_rollup_and_earns_the_same_on_every_page() {
+    let world = World::start().await;
+    let (campaign, code) = stage(&world).await;
+    let brand = Reader::of(&world, BRAND);
+    let here = format!("/brand/campaigns/{campaign}");
+    let first = order(&world, &code, 1).await;
+    world.pass(60_000).await;
+    let doubt = json!({ "conversion": first, "reason": "too good" });
+    let (status, told, _) =
+        world.post(BRAND, &format!("/campaigns/{campaign}/holds"), &doubt).await;
+    assert_eq!(status.as_u16(), 201, "{told}");
+    world.pass(60_000).await;
+    let earned = |page: &str, name: &str| {
+        let (_, rest) = page.split_once(&format!("<dt>{name}</dt><dd>")).expect("a figure");
+        rest.split_once('\u{a0}').expect("an amount").0.replace("<span class=\"money\">", "")
+    };
+    let page = brand.get(&here).await.text;
+    assert_eq!(earned(&page, "Earned by creators"), "20.00", "{page}");
+    let funds = brand.get(&format!("/c/{campaign}")).await.text;
+    assert_eq!(earned(&funds, "Earned by creators"), "20.00", "{funds}");
+    let map = brand.get(&format!("{here}/money")).await.text;
+    assert!(map.contains(&format!("aria-label=\"Owed to {}, 20.00 USD\"", ADA.0)), "{map}");
+    // Nothing is rolled up any more, and the next order is there all the same.
+    world.post(ADMIN, "/workers/rollup/pause", &json!({})).await;
+    world.pass(60_000).await;
+    order(&world, &code, 2).await;
+    let page = brand.get(&here).await.text;
+    assert!(page.contains("<dt>Orders</dt><dd>2</dd>"), "{page}");
+    assert!(page.contains("What 1 of the orders earns is counted with the next rollup"), "{page}");
+    let operator = Reader::of(&world, ADMIN);
+    world.pass(60_000).await;
+    let workers = operator.get("/admin/workers").await.text;
+    let (_, rollup) = workers.split_once("<strong>rollup</strong>").expect("a job");
+    let (_, waits) = rollup.split_once("data-name=\"Waits\">").expect("a cell");
+    let waits = waits.split_once("<br>").map(|(count, _)| count.parse::<u64>());
+    assert!(waits.is_some_and(|count| count.is_ok_and(|count| count > 0)), "{workers}");
+}
+
+/// What was taken back proves nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_of_funds_counts_no_money_that_left_again() {
+    let world = World::start().await;
+    let (campaign, code) = stage(&world).await;
+    order(&world, &code, 1).await;
+    world.pass(60_000).await;
+    let guest = Reader::of(&world, BRAND);
+    let proof = format!("/c/{campaign}");
+    assert!(
+        guest
+            .get(&proof)
+            .await
+            .text
+            .contains("<dt>Paid in and confirmed</dt><dd><span class=\"money\">5")
+    );
+    let (_, deposits) = world.get(BRAND, &format!("/campaigns/{campaign}/deposits")).await;
+    let session = text(&deposits["data"][0]["session"]);
+    let control = format!("{}/_control/checkout/{session}/dispute", world.sandbox.base_url);
+    let disputed = world.client.post(control).json(&json!({})).send().await.expect("answers");
+    assert!(disputed.status().is_success(), "{:?}", disputed.text().await);
+    world.pass(60_000).await;
+    let page = guest.get(&proof).await.text;
+    assert!(
+        page.contains("Frozen by a dispute") && page.contains("A deposit was taken back."),
+        "{page}"
+    );
+    assert!(
+        page.contains("<dt>Paid in and confirmed</dt><dd><span class=\"money\">0.00"),
+        "{page}"
+    );
+    // Nobody is asked to work for it.
+    let other = Reader::of(&world, ("finn", "creator"));
+    world.join(("finn", "creator")).await;
+    let offered = other.get("/creator/campaigns").await.text;
+    assert!(
+        offered.contains("A deposit is disputed.") && !offered.contains("Join by these terms"),
+        "{offered}"
+    );
+}

@@ -39,8 +39,8 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
         7 => exchange(dice, at),
         8 | 25 | 26 => Change::Api(ApiChange::KeepUser(user(dice, at))),
         9 | 27..=29 | 40..=44 => {
-            let role = ["viewer", "member", "owner", "creator"]
-                [usize::try_from(dice.below(4)).expect("few")];
+            let role = ["viewer", "member", "owner", "creator", "admin"]
+                [usize::try_from(dice.below(5)).expect("few")];
             // Often the same user, and a word that is the last of all, so that decisions meet.
             let subject = if dice.below(2) == 0 { dice.word() } else { dice.first_word() };
             let role = role.to_owned();
@@ -339,12 +339,28 @@ impl Model {
             is_one && is_of_brand(one) && is_of_brand(user)
         });
         if let Some(party) = team.next().map(|one| one.party) {
-            return Ok((User { party, ..user.clone() }, false));
+            return Ok((self.newcomer(User { party, ..user.clone() }), false));
         }
         if user.party.is_some() {
             check(matches!(user.role.as_str(), "creator" | "owner"), Rule::TeamKnown)?;
         }
         Ok((user.clone(), user.party.is_some()))
+    }
+
+    /// Who joins a team: as suspended as whom an operator shut out of it, and looking on where somebody was shut
+    /// out otherwise and an owner is left.
+    fn newcomer(&self, user: User) -> User {
+        let team = || self.users.iter().filter(|one| one.party == user.party);
+        let is_shut = team().any(|one| one.suspended_by_operator);
+        let has_shut = team().any(|one| one.suspended_at.is_some());
+        let has_owner = team().any(|one| one.role == "owner" && one.suspended_at.is_none());
+        let role = if has_shut && has_owner { "viewer".to_owned() } else { user.role.clone() };
+        User {
+            role,
+            suspended_at: is_shut.then_some(user.created_at).or(user.suspended_at),
+            suspended_by_operator: is_shut || user.suspended_by_operator,
+            ..user
+        }
     }
 
     fn change_user(&mut self, change: &UserChange) -> Result<(), Rule> {
@@ -359,14 +375,18 @@ impl Model {
             return Ok(());
         }
         let is_let_in = user.suspended_at.is_some() && change.suspended_at.is_none();
-        let is_kept_out = user.suspended_by_operator && !change.by_operator;
+        check(
+            !(is_let_in && user.role == "admin" && change.by != Decider::Machine),
+            Rule::NamedAtTheMachine,
+        )?;
+        let is_kept_out = user.suspended_by_operator && change.by == Decider::Team;
         check(!(is_let_in && is_kept_out), Rule::OperatorSuspended)?;
         let owns = |user: &User| user.role == "owner" && user.suspended_at.is_none();
         let after = User {
             role: change.role.clone(),
             suspended_at: change.suspended_at,
             suspended_by_operator: change.suspended_at.is_some()
-                && (change.by_operator || user.suspended_by_operator),
+                && (change.by != Decider::Team || user.suspended_by_operator),
             changed_at: change.at,
             ..user.clone()
         };

@@ -207,9 +207,9 @@ impl Draft {
         let day = day_of_date(self.text("ends_on"));
         let today = day_of(self.now);
         let last = today.saturating_add(i64::from(RUN_DAYS_MAX) - 1);
-        if !day.is_some_and(|day| day >= today) {
+        if day.is_none_or(|day| day < today) {
             self.wrong("ends_on", "a day to come, as in 2027-01-31");
-        } else if !day.is_some_and(|day| day <= last) {
+        } else if day.is_none_or(|day| day > last) {
             self.wrong("ends_on", format!("within 24 months, so not after {}", words::date(last)));
         }
         day.map(|day| (day + 1) * DAY_MS)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::{DepositStatus, RefundState};
@@ -38,8 +39,10 @@ pub(super) fn add_campaign(lags: &mut Lags, state: &Campaign, rolled_at: Option<
             lags.entry(job.name()).or_default().add(Lag { waiting, oldest_at });
         }
     };
+    // Before the launch nothing is rolled up that anybody waits for.
+    let is_under_way = matches!(state.state(), State::Live | State::Paused | State::Completed);
     let entries = state.head().saturating_sub(state.scanned());
-    let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+    let entries = if is_under_way { usize::try_from(entries).unwrap_or(usize::MAX) } else { 0 };
     // What came since the last rollup is no older than that.
     add(Job::Rollup, entries, rolled_at.or(Some(state.at())));
     let open = state.deposits().values().filter(|one| match one.status {

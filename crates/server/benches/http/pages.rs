@@ -70,11 +70,14 @@ fn pages(made: &Fixture) -> Vec<(&'static str, String)> {
         format!("/c/{}", made.campaign),
         "/brand/what-if".to_owned(),
         "/brand/what-if?sample=1".to_owned(),
+        "/brand/new".to_owned(),
+        "/brand/shop".to_owned(),
     ];
     let creator = [
         "/creator".to_owned(),
         "/creator/campaigns".to_owned(),
         format!("/creator/campaigns/{}", made.campaign),
+        format!("/creator/campaigns/{}/statement", made.campaign),
     ];
     let operator = [
         "/admin",

@@ -29,7 +29,7 @@ const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
 async function clicks(creator) {
   await creator.page.reload({ waitUntil: "load" });
   const said = await creator.text();
-  return Number(/(\d+) clicks/.exec(said)[1]);
+  return Number(/(\d+) clicks?/.exec(said)[1]);
 }
 
 async function loads(browser, site, way, link) {

@@ -121,7 +121,7 @@ fn wrong_files_get_one_line_that_names_the_place() {
     let none = directory.path().join("none.csv");
     for (orders, terms, expected) in [
         (&none, &terms, "none.csv: No such file"),
-        (&bad, &terms, "bad.csv: line 2: ordered_on: a date, YYYY-MM-DD"),
+        (&bad, &terms, "bad.csv: line 2, column ordered_on: write it like 2026-01-31"),
         (&good, &euro, "terms.currency: USD, as the orders"),
         (&good, &typo, "typo.json: budget: invalid type"),
     ] {
@@ -133,7 +133,7 @@ fn wrong_files_get_one_line_that_names_the_place() {
         assert!(said.contains(expected), "{said}");
     }
     let demo = sponsorhub().args(["demo", "--once", "--orders"]).arg(&bad).output().expect("runs");
-    assert!(text(&demo.stderr).contains("line 2: ordered_on"), "{}", text(&demo.stderr));
+    assert!(text(&demo.stderr).contains("line 2, column ordered_on"), "{}", text(&demo.stderr));
 }
 
 fn killed(kills: u32) {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ledger::folded::Campaign;
 use sponsorhub_core::ledger::records::{DepositStatus, RefundState};
@@ -13,7 +12,8 @@ use super::jobs::Job;
 /// How far a job is behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
-    /// How many things wait: entries of ledgers for rollup, else events, deposits, payouts or refunds.
+    /// How many things wait: conversions and reversals for rollup, else events, deposits, payouts or
+    /// refunds.
     pub waiting: u64,
     /// Since when the oldest waits whose time is known, milliseconds.
     pub oldest_at: Option<i64>,
@@ -39,12 +39,8 @@ pub(super) fn add_campaign(lags: &mut Lags, state: &Campaign, rolled_at: Option<
             lags.entry(job.name()).or_default().add(Lag { waiting, oldest_at });
         }
     };
-    // Before the launch nothing is rolled up that anybody waits for.
-    let is_under_way = matches!(state.state(), State::Live | State::Paused | State::Completed);
-    let entries = state.head().saturating_sub(state.scanned());
-    let entries = if is_under_way { usize::try_from(entries).unwrap_or(usize::MAX) } else { 0 };
     // What came since the last rollup is no older than that.
-    add(Job::Rollup, entries, rolled_at.or(Some(state.at())));
+    add(Job::Rollup, state.uncounted(), rolled_at.or(Some(state.at())));
     let open = state.deposits().values().filter(|one| match one.status {
         DepositStatus::Expected => true,
         DepositStatus::Confirmed => !one.settled && !one.is_advance,

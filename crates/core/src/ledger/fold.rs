@@ -140,6 +140,12 @@ impl Fold {
         })
     }
 
+    /// Conversions and reversals that no run has counted yet.
+    pub(super) fn uncounted(&self) -> usize {
+        let facts = self.pending.iter().filter(|one| matches!(one.what, Scan::Fact { .. })).count();
+        self.pending.len().saturating_sub(facts)
+    }
+
     pub(super) fn pending_conversion(&self, seq: Seq) -> Option<(EnrollmentNo, Minor)> {
         let index = self.pending.binary_search_by_key(&seq, |pending| pending.seq).ok()?;
         match self.pending.get(index)?.what {

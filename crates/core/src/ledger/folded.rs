@@ -232,6 +232,11 @@ impl Campaign {
         self.fold.conversions_to_come()
     }
 
+    /// How many conversions and reversals were taken in that no rollup has counted yet.
+    pub fn uncounted(&self) -> usize {
+        self.fold.uncounted()
+    }
+
     /// What decides which events the campaign takes in.
     pub fn gate(&self) -> &Gate {
         &self.gate

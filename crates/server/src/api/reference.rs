@@ -176,8 +176,8 @@ pub(super) fn problem(code: &str, rows: &[Row]) -> Response {
 
 fn respond(page: String) -> Response {
     let mut response = Html(page).into_response();
-    let policy =
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'";
     response
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

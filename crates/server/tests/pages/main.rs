@@ -13,6 +13,7 @@ mod fields;
 mod forms;
 mod markup;
 mod operator;
+mod payouts;
 mod reader;
 mod sessions;
 mod story;

@@ -15,7 +15,7 @@ use sponsorhub_core::money::{Currency, Minor};
 use time::Date;
 use time::format_description::well_known::Iso8601;
 
-pub use amounts::{Reading, Units};
+pub use amounts::{Reading, Units, alone};
 pub use read::read_orders;
 
 /// From an order to its reversal, days.

@@ -124,6 +124,17 @@ fn hundredths(text: &str, reading: Reading) -> Option<i64> {
     Some(digits.parse().unwrap_or(i64::MAX))
 }
 
+/// An amount that stands alone, in hundredths, with a point or a comma before its cents. What may be read in two
+/// ways, as `1,234` may, is none.
+pub fn alone(text: &str) -> Option<i64> {
+    if let Some(reading) = decimal(text) {
+        return hundredths(text, reading);
+    }
+    let is_unsure = text.matches(['.', ',']).count() == 1;
+    let read = |reading| hundredths(text, reading).filter(|_| !is_unsure);
+    read(Reading::Point).or_else(|| read(Reading::Comma))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use sponsorhub_app::orders::alone;
 use sponsorhub_core::money::AMOUNT_MAX;
 
 use super::again::Sent;
@@ -52,32 +53,6 @@ impl Form {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// A number with at most two digits behind the point or comma, in hundredths. People write `1,234.50` and
-    /// `1.234,50`, and both are read; what may be read in two ways, as `1,234` may, is none.
-    pub(super) fn hundredths(text: &str) -> Option<i64> {
-        let text = text.replace([' ', '\u{a0}', '\u{202f}', '\'', '\u{2019}'], "");
-        let mut marks = text.bytes().filter(|byte| matches!(byte, b',' | b'.'));
-        let (count, last) = (marks.clone().count(), marks.next_back());
-        let is_last = |byte: u8| Some(byte) == last;
-        let is_decimal = count > 0 && text.bytes().filter(|byte| is_last(*byte)).count() == 1;
-        let (whole, cents) = match last.filter(|_| is_decimal) {
-            Some(mark) => text.rsplit_once(char::from(mark))?,
-            None => (text.as_str(), "0"),
-        };
-        let mut groups = whole.split([',', '.']);
-        let first = groups.next()?;
-        let rest: Vec<&str> = groups.collect();
-        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_grouped = rest.iter().all(|group| group.len() == 3 && is_number(group));
-        let is_grouped = is_grouped && (rest.is_empty() || first.len() <= 3);
-        let mut between = whole.bytes().filter(|byte| matches!(byte, b',' | b'.'));
-        let is_one_mark = between.next().is_none_or(|mark| between.all(|other| other == mark));
-        let whole = first.to_owned() + &rest.concat();
-        let fits = !first.is_empty() && whole.len() <= 12 && matches!(cents.len(), 1 | 2);
-        let fits = fits && is_grouped && is_one_mark && is_number(first) && is_number(cents);
-        fits.then(|| format!("{whole}{cents:0<2}").parse().ok()).flatten()
-    }
-
     /// What a field says, without blanks around it; empty where it is absent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.trim())
@@ -88,7 +63,7 @@ impl Form {
         let wrong = |detail: &str| {
             Problem::new(StatusCode::BAD_REQUEST, "field_invalid", detail).about(name)
         };
-        let amount = Self::hundredths(self.text(name)).ok_or_else(|| wrong(AMOUNT))?;
+        let amount = alone(self.text(name)).ok_or_else(|| wrong(AMOUNT))?;
         if amount <= AMOUNT_MAX.0 { Ok(amount) } else { Err(wrong("at most 1,000,000,000.00")) }
     }
 }

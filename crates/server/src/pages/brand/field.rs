@@ -1,5 +1,7 @@
 //! Fields of the forms about terms: how they look, and what people wrote into them.
 
+use sponsorhub_app::orders::alone;
+
 use super::super::form::Form;
 
 pub(super) use super::super::form::AMOUNT;
@@ -117,7 +119,7 @@ impl Filled {
 
     /// A number of minor units, or of hundredths of a per cent.
     pub(super) fn hundredths(&mut self, name: &'static str, like: &str) -> Option<i64> {
-        let read = Form::hundredths(self.text(name));
+        let read = alone(self.text(name));
         if read.is_none() {
             self.wrong(name, like);
         }

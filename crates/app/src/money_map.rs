@@ -137,6 +137,15 @@ impl MoneyMap {
         sums
     }
 
+    /// What is free and beyond the budget of a campaign, so that no order takes it; nothing while a dispute freezes
+    /// what is free.
+    pub fn beyond_budget(state: &Campaign) -> Minor {
+        if state.frozen() > 0 {
+            return Minor::ZERO;
+        }
+        (state.balance(Account::CampaignFunds) - state.free()).or_zero()
+    }
+
     /// All that came in.
     pub fn came_in(&self) -> Minor {
         self.sources.iter().map(|(_, amount)| *amount).sum()

@@ -87,7 +87,7 @@ fn funds(shell: Shell, state: &Campaign) -> Option<(Funds, BrandId)> {
         paid: money(sums.paid),
         refunded: money(sums.refunded),
         fees: money(sums.platform_fees + sums.provider_fees),
-        beyond: Some(sums.free - state.free()).filter(|it| it.is_positive()).map(money),
+        beyond: Some(MoneyMap::beyond_budget(state)).filter(|it| it.is_positive()).map(money),
         waits: unmet.is_positive().then(|| money(unmet)),
         uncovered: owed.is_positive().then(|| money(owed)),
         deposits: left.into_iter().map(|(seq, left)| (seq, money(left))).collect(),

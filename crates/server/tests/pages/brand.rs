@@ -2,44 +2,18 @@
 //! that its tables show what was asked for.
 
 use serde_json::json;
-use sponsorhub_sandbox::{Order, ShopSettings};
 
 use crate::cast::{shows, start};
 use crate::reader::Reader;
+use crate::shop::{self, order};
 use crate::world::{ADA, ADMIN, BRAND, DAY_MS, World, text};
 
 /// A live campaign of 50.00 USD that pays 20.00 for each sale, and somebody in it; its address and a code.
 async fn stage(world: &World) -> (String, String) {
-    for who in [BRAND, ADA] {
-        world.join(who).await;
-    }
-    let mut terms = world.terms();
-    terms["budget"] = json!(5_000);
-    terms["rates"] = json!({ "sale": { "flat": [[0, 2_000]] } });
-    terms["on_exhausted"] = json!("record");
-    let campaign = world.paid(BRAND, &terms).await;
-    let path = format!("/campaigns/{campaign}");
-    world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
-    let (_, part, _) = world.post(ADA, &format!("{path}/enrollments"), &json!({})).await;
-    let codes = format!("{path}/enrollments/{}/codes", text(&part["id"]));
-    let (_, code, _) = world.post(ADA, &codes, &json!({ "readable": "ADA" })).await;
-    let (_, key, _) = world.post(BRAND, "/api-keys", &json!({})).await;
-    world.sandbox.sandbox.set_shop(ShopSettings::new(world.address.clone(), text(&key["secret"])));
-    (campaign, text(&code["code"]))
-}
-
-/// An order of 100.00 USD; the number of its entry.
-async fn order(world: &World, code: &str, number: u32) -> u64 {
-    let order = Order {
-        external_id: format!("A-{number}"),
-        amount: 10_000,
-        currency: "USD".to_owned(),
-        code: Some(code.to_owned()),
-        ..Order::default()
-    };
-    let told = world.sandbox.sandbox.order(&order).await.expect("reported");
-    assert_eq!(told.status, 200, "{}", told.body);
-    told.body["seq"].as_u64().expect("an entry")
+    let terms = json!({
+        "budget": 5_000, "rates": { "sale": { "flat": [[0, 2_000]] } }, "on_exhausted": "record",
+    });
+    shop::live(world, &terms).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -264,6 +238,10 @@ async fn a_proof_of_funds_counts_no_money_that_left_again() {
     assert!(
         page.contains("<dt>Paid in and confirmed</dt><dd><span class=\"money\">0.00"),
         "{page}"
+    );
+    assert!(
+        !page.contains("Not for orders"),
+        "a dispute freezes it, and gives nothing back: {page}"
     );
     // Nobody is asked to work for it.
     let other = Reader::of(&world, ("finn", "creator"));

@@ -16,6 +16,7 @@ mod operator;
 mod payouts;
 mod reader;
 mod sessions;
+mod shop;
 mod story;
 mod texts;
 mod what_if;

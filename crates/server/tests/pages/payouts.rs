@@ -2,43 +2,22 @@
 //! been paid.
 
 use serde_json::{Value, json};
-use sponsorhub_sandbox::{Order, ShopSettings, Standing};
+use sponsorhub_sandbox::Standing;
 
 use crate::reader::Reader;
+use crate::shop::{self, order};
 use crate::world::{ADA, BRAND, DAY_MS, World, text};
 
-/// A live campaign that pays so much for each sale, and somebody in it who can be paid; its id and a code.
+/// A live campaign that pays so much for each sale a day after it, and somebody in it who can be paid; its id and a
+/// code.
 async fn stage(world: &World, flat: i64) -> (String, String) {
-    for who in [BRAND, ADA] {
-        world.join(who).await;
-    }
-    let mut terms = world.terms();
-    terms["rates"] = json!({ "sale": { "flat": [[0, flat]] } });
-    terms["clearing_days"] = json!(1);
-    terms["payout_minimum"] = json!(0);
-    let campaign = world.paid(BRAND, &terms).await;
-    let path = format!("/campaigns/{campaign}");
-    world.post(BRAND, &format!("{path}/launch"), &json!({})).await;
-    let (_, part, _) = world.post(ADA, &format!("{path}/enrollments"), &json!({})).await;
-    let codes = format!("{path}/enrollments/{}/codes", text(&part["id"]));
-    let (_, code, _) = world.post(ADA, &codes, &json!({ "readable": "ADA" })).await;
+    let terms = json!({
+        "rates": { "sale": { "flat": [[0, flat]] } }, "clearing_days": 1, "payout_minimum": 0,
+    });
+    let made = shop::live(world, &terms).await;
     let (_, recipient, _) = world.post(ADA, "/recipient", &json!({})).await;
     world.sandbox.sandbox.stand(&text(&recipient["account"]), Standing::default());
-    let (_, key, _) = world.post(BRAND, "/api-keys", &json!({})).await;
-    world.sandbox.sandbox.set_shop(ShopSettings::new(world.address.clone(), text(&key["secret"])));
-    (campaign, text(&code["code"]))
-}
-
-async fn order(world: &World, code: &str, number: u32) {
-    let order = Order {
-        external_id: format!("A-{number}"),
-        amount: 10_000,
-        currency: "USD".to_owned(),
-        code: Some(code.to_owned()),
-        ..Order::default()
-    };
-    let told = world.sandbox.sandbox.order(&order).await.expect("reported");
-    assert_eq!(told.status, 200, "{}", told.body);
+    made
 }
 
 /// The campaign's payouts, oldest first.

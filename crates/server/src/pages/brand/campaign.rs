@@ -195,13 +195,6 @@ fn parts(sums: &Sums, currency: Currency) -> Vec<Part> {
     parts.collect()
 }
 
-/// What is free and beyond the budget, while orders still come in.
-fn beyond(state: &Campaign, sums: &Sums) -> Option<Minor> {
-    let is_open = matches!(state.state(), State::Funded | State::Live | State::Paused);
-    let beyond = (sums.free - state.free()).or_zero();
-    (is_open && state.frozen() == 0 && beyond.is_positive()).then_some(beyond)
-}
-
 type Names = BTreeMap<EnrollmentId, String>;
 
 /// What of the budget nothing has taken. What came in beyond it does not count.
@@ -325,7 +318,9 @@ fn shown(visitor: &Visitor, state: &Campaign, names: &Names) -> Result<Shown, Pr
         guards: guards(state, now),
         parts: parts(&sums, currency),
         unmet: Some(state.unmet()).filter(|unmet| !unmet.is_zero()).map(|it| Money(it, currency)),
-        beyond: beyond(state, &sums).map(|it| Money(it, currency)),
+        beyond: Some(MoneyMap::beyond_budget(state))
+            .filter(|beyond| beyond.is_positive())
+            .map(|beyond| Money(beyond, currency)),
         burn: burn_of(state, &tally, &sums, now),
         budget: Money(state.terms().budget, currency),
         clicks,

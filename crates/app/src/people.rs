@@ -135,21 +135,18 @@ pub fn heed(desk: &Desk, told: &Told, now: i64) -> Result<Heeded, CommandError> 
                 return Ok(Heeded::Nothing);
             }
             let place = (given.name(), known.suspended_at);
-            change(desk, &known, place, (heeded_at(&known, at, now), Decider::Team))
+            change(desk, &known, place, heeded_at(&known, at, now))
         }
         What::UserGone { .. } => {
             // Whenever it is told: nobody of a deleted id comes back.
             let at = at.max(known.changed_at);
-            change(desk, &known, (&known.role, suspended), (at, Decider::Team))?;
+            change(desk, &known, (&known.role, suspended), at)?;
             match known.party.filter(|_| known.role == Role::Creator.name()) {
                 Some(creator) => ask_erasure(desk, CreatorId(creator), now),
                 None => Ok(Heeded::Less),
             }
         }
-        _ => {
-            let at = heeded_at(&known, at, now);
-            change(desk, &known, (&known.role, suspended), (at, Decider::Team))
-        }
+        _ => change(desk, &known, (&known.role, suspended), heeded_at(&known, at, now)),
     }
 }
 
@@ -164,7 +161,7 @@ fn change(
     desk: &Desk,
     known: &User,
     (role, suspended_at): (&str, Option<i64>),
-    (at, by): (i64, Decider),
+    at: i64,
 ) -> Result<Heeded, CommandError> {
     let change = UserChange {
         subject: known.subject.clone(),
@@ -172,7 +169,7 @@ fn change(
         suspended_at,
         at,
         keeps_an_owner: false,
-        by,
+        by: Decider::Team,
     };
     desk.record(Change::Api(ApiChange::ChangeUser(change)), None)?;
     Ok(Heeded::Less)

@@ -110,8 +110,6 @@ struct Memory {
     /// Charges behind deposits.
     charges: HashMap<(CampaignId, Seq), String>,
     standing: Standing,
-    /// What the tick under way has found waiting.
-    lags: Lags,
     /// Which jobs are paused.
     paused: Vec<Job>,
     /// Whether the next tick deals with events that wait, due or not.
@@ -164,14 +162,13 @@ impl Workers {
         let waiting = self.desk.registry(|registry| registry.waiting_events(i64::MAX, EVENTS))?;
         let oldest_at = waiting.iter().map(|event| event.received_at).min();
         let waiting = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-        let inbox = (Job::Inbox.name(), Lag { waiting, oldest_at });
-        self.with(|memory| memory.lags = [inbox].into());
+        let mut lags: Lags = [(Job::Inbox.name(), Lag { waiting, oldest_at })].into();
         let mut after = 0;
         loop {
             let page = self.desk.read(|reader| reader.campaigns(after, PAGE))?;
             for listed in &page {
                 after = listed.no;
-                done += self.campaign(listed.campaign, now).await;
+                done += self.campaign(listed.campaign, now, &mut lags).await;
             }
             if page.len() < PAGE {
                 break;
@@ -181,17 +178,14 @@ impl Workers {
             self.note(Job::Holdings.name(), now, self.holdings(now).await);
         }
         done += self.retain(now);
-        self.with(|memory| {
-            let lags = std::mem::take(&mut memory.lags);
-            memory.standing.note_lags(lags);
-        });
+        self.with(|memory| memory.standing.note_lags(lags));
         if done == 0 {
             self.with(|memory| memory.standing.settled_at = now);
         }
         Ok(done)
     }
 
-    async fn campaign(&self, id: CampaignId, now: i64) -> usize {
+    async fn campaign(&self, id: CampaignId, now: i64, lags: &mut Lags) -> usize {
         let at_rest = self.desk.look(id, |state| is_at_rest(state, now));
         match at_rest {
             Ok(true) => return 0,
@@ -214,10 +208,8 @@ impl Workers {
             done += self.note(Job::Refund.name(), now, self.refund(id, now).await);
         }
         let rolled_at = self.with(|memory| memory.advanced_at.get(&id).copied());
-        let mut lags = self.with(|memory| std::mem::take(&mut memory.lags));
         // A ledger that cannot be read is told by the jobs above.
-        drop(self.desk.look(id, |state| lag::add_campaign(&mut lags, state, rolled_at)));
-        self.with(|memory| memory.lags = lags);
+        drop(self.desk.look(id, |state| lag::add_campaign(lags, state, rolled_at)));
         done
     }
 

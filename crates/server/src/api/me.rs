@@ -98,22 +98,20 @@ pub(super) async fn join(caller: Caller, body: Content) -> Result<Response, Prob
         let _alone = alone.lock().await;
         tokio::task::block_in_place(|| {
             let known = caller.shared.desk.registry(|registry| registry.user(&caller.subject));
-            let party = match known.map_err(Fault::from)?.and_then(|user| user.party) {
+            let user = match known.map_err(Fault::from)?.filter(|user| user.party.is_some()) {
                 Some(known) => known,
                 None => enter(&caller, &name, &seed)?,
             };
             // The place may be a smaller one than the token asked for.
-            let listed = caller.shared.desk.registry(|registry| registry.user(&caller.subject));
-            let listed = listed.map_err(Fault::from)?.and_then(|user| Role::from_name(&user.role));
-            let role = listed.map_or(caller.role, |listed| listed.min(caller.role));
-            Ok((StatusCode::OK, shown(&caller, role, Some(party))?))
+            let listed = Role::from_name(&user.role).unwrap_or(caller.role);
+            Ok((StatusCode::OK, shown(&caller, listed.min(caller.role), user.party)?))
         })
     };
     caller.once(&body, |_| {}, done).await
 }
 
 /// Lists the caller, with the brand or creator that they are.
-fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> {
+fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<User, Problem> {
     let (desk, now) = (&caller.shared.desk, caller.shared.clock.now());
     let organisation = caller.organisation.clone().filter(|_| caller.role.side() == Side::Brand);
     let user = User {
@@ -141,5 +139,5 @@ fn enter(caller: &Caller, name: &str, seed: &Seed) -> Result<[u8; 16], Problem> 
         let detail = "an operator has suspended somebody of this brand; one has to let you in";
         return Err(Problem::new(StatusCode::FORBIDDEN, "suspended", detail));
     }
-    known.and_then(|user| user.party).ok_or_else(not_found)
+    known.filter(|user| user.party.is_some()).ok_or_else(not_found)
 }

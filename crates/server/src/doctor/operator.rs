@@ -3,7 +3,7 @@
 use sponsorhub_core::campaign::state::State;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ledger::folded::Campaign;
-use sponsorhub_core::time::DAY_MS;
+use sponsorhub_core::time::{DAY_MS, plus_days};
 use sponsorhub_store::StoreError;
 use sponsorhub_store::registry::Endpoint;
 
@@ -145,9 +145,9 @@ fn proxy(shared: &Shared) -> Option<Finding> {
 /// clearing days.
 fn closes_at(state: &Campaign) -> i64 {
     let terms = state.terms();
-    let days = [terms.attribution_window_days, terms.replay_window_days, terms.clearing_days];
-    let after = days.into_iter().map(i64::from).sum::<i64>() * DAY_MS;
-    state.closes_at().unwrap_or_else(|| terms.ends_at.saturating_add(after))
+    // Each is a year at most.
+    let days = terms.attribution_window_days + terms.replay_window_days + terms.clearing_days;
+    state.closes_at().unwrap_or_else(|| plus_days(terms.ends_at, days))
 }
 
 fn campaigns(shared: &Shared, now: i64) -> Result<Vec<Finding>, StoreError> {

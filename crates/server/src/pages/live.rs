@@ -9,9 +9,10 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 use sponsorhub_core::ids::{CampaignId, Seq};
 use sponsorhub_core::ledger::folded::Campaign;
+use sponsorhub_store::ClickReader;
 
 use super::visitor::Visitor;
-use crate::api::Path;
+use crate::api::{Fault, Path};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -33,16 +34,17 @@ type Place = (Seq, u64);
 struct Watch {
     shared: Shared,
     campaign: CampaignId,
+    /// Held as long as the stream is.
+    clicks: Box<dyn ClickReader>,
     told: Option<Place>,
     looks: u32,
 }
 
 impl Watch {
-    fn place(&self) -> Option<Place> {
+    fn place(&mut self) -> Option<Place> {
         let head = self.shared.desk.look(self.campaign, Campaign::head).ok()?;
         let since = self.shared.clock.now().saturating_sub(CLICKS_BACK_MS);
-        let mut reader = self.shared.clicks.reader().ok()?;
-        let hours = reader.hours_of_campaign(self.campaign, (since, i64::MAX)).ok()?;
+        let hours = self.clicks.hours_of_campaign(self.campaign, (since, i64::MAX)).ok()?;
         Some((head, hours.iter().map(|hour| hour.credited).sum()))
     }
 
@@ -79,7 +81,8 @@ pub(super) async fn campaign(
 ) -> Result<Response, Problem> {
     tokio::task::block_in_place(|| visitor.caller.sees(campaign))?;
     let shared = (*visitor.caller.shared).clone();
-    let watch = Watch { shared, campaign, told: None, looks: 0 };
+    let clicks = tokio::task::block_in_place(|| shared.clicks.reader()).map_err(Fault::from)?;
+    let watch = Watch { shared, campaign, clicks, told: None, looks: 0 };
     let stream = unfold(watch, Watch::next);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }

@@ -73,7 +73,7 @@ struct Page {
 fn note(state: &Campaign, unit: &Unit, drawn: Minor) -> String {
     let money = |amount| Money(amount, state.terms().currency).plain();
     let mut notes = Vec::new();
-    notes.extend(nothing(state.terms(), unit).map(str::to_owned));
+    notes.extend(nothing(state, unit).map(str::to_owned));
     if unit.clawed.is_positive() {
         let clawed = money(unit.clawed);
         notes

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use sponsorhub_app::earnings::Earnings;
 use sponsorhub_app::workers::payout_reference;
-use sponsorhub_core::campaign::terms::{RateValue, Terms};
+use sponsorhub_core::campaign::terms::RateValue;
 use sponsorhub_core::disbursement::DisbursementState;
 use sponsorhub_core::ids::{CampaignId, EnrollmentId, EnrollmentNo, Seq};
 use sponsorhub_core::ledger::account::Account;
@@ -151,15 +151,17 @@ fn days(state: &Campaign, no: EnrollmentNo) -> Vec<Day> {
 }
 
 /// Why a conversion earns nothing; none where it earns something, or what is given back says it.
-pub(super) fn nothing(terms: &Terms, unit: &Unit) -> Option<&'static str> {
+pub(super) fn nothing(state: &Campaign, unit: &Unit) -> Option<&'static str> {
     if unit.kind != UnitKind::Conversion || unit.commission.is_positive() {
         return None;
     }
+    // Each has the cap of when they joined.
+    let cap = state.enrollment(unit.enrollment).creator_cap;
     Some(if unit.refunded.is_positive() {
         "given back"
-    } else if unit.order < terms.min_order {
+    } else if unit.order < state.terms().min_order {
         "smaller than the smallest order that counts"
-    } else if terms.creator_cap.is_some() && !unit.granted.is_positive() {
+    } else if cap.is_some() && !unit.granted.is_positive() {
         "over the most for one creator"
     } else {
         "its rate pays nothing"
@@ -268,7 +270,7 @@ fn earned(state: &Campaign, unit: &Unit, today: i64) -> csv::Row {
     let matures = unit.day.saturating_add(1).saturating_add(i64::from(terms.clearing_days));
     let stands = if unit.held {
         "held"
-    } else if let Some(why) = nothing(terms, unit) {
+    } else if let Some(why) = nothing(state, unit) {
         why
     } else if !unit.unplanned().is_positive() {
         "in a payout"
